@@ -1,0 +1,1 @@
+"""Operant, the reward-design laboratory for reinforcement learning."""

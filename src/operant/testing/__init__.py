@@ -1,0 +1,1 @@
+"""Checkers that users run on their own envs and designs."""

@@ -1,0 +1,195 @@
+"""The data that envs, reward designs, agents and benchmarks exchange. Imports NumPy only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Float: TypeAlias = npt.NDArray[np.float64]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+Int: TypeAlias = npt.NDArray[np.int64]
+Obs: TypeAlias = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
+"""A batch of observations: one array, or one array per key, each with leading axis (B,)."""
+Features: TypeAlias = Mapping[str, npt.NDArray[Any]]
+"""Feature name -> (B,) array; see the env's feature table for units and ranges."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Feature:
+    """One word of the vocabulary in which rewards speak about an env.
+
+    Attributes:
+        name: Python identifier.
+        description: One line of meaning.
+        low: Smallest value.
+        high: Largest value.
+        unit: Unit (``"actions"``, ``"m/s"``), or ``""`` for a pure number or flag.
+        dtype: ``"bool"``, ``"int"`` or ``"float"``.
+        shape: Shape of one value; ``()`` for a scalar.
+        privileged: True if the agent's observation does not determine it.
+    """
+
+    name: str
+    description: str
+    low: float
+    high: float
+    unit: str = ""
+    dtype: Literal["bool", "int", "float"] = "float"
+    shape: tuple[int, ...] = ()
+    privileged: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """What a user must know about an env, as data.
+
+    Attributes:
+        id: Gymnasium id.
+        description: The story in a few sentences.
+        observation: Observation space in words, with units.
+        action: Actions in words.
+        reward: Formula of the true reward.
+        termination: When the MDP ends.
+        truncation: When the time limit cuts.
+        success: The success predicate.
+        metric: What the leaderboard scores: ``"success"``, ``"return"``, ``"regret"``, ...
+        oracle: How the optimum is known: ``"exact"``, ``"upper_bound"`` or ``"none"``.
+        features: The feature table.
+        tier: Cost tier for CI, 0 (fast) to 2 (slow).
+        extra: Extra to install, or ``""``.
+        source: Where the env comes from.
+    """
+
+    id: str
+    description: str
+    observation: str
+    action: str
+    reward: str
+    termination: str
+    truncation: str
+    success: str
+    metric: str
+    oracle: Literal["exact", "upper_bound", "none"]
+    features: tuple[Feature, ...]
+    tier: int = 0
+    extra: str = ""
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Oracle:
+    """The optimum of one env instance (one level).
+
+    Attributes:
+        kind: How good the bound is.
+        optimal_return: Best undiscounted true return of this level.
+        solution_length: Fewest env steps to success, or None if it cannot succeed.
+        actions: One optimal action sequence (may be empty).
+        method: How it was computed.
+    """
+
+    kind: Literal["exact", "upper_bound", "none"]
+    optimal_return: float
+    solution_length: int | None
+    actions: tuple[int, ...]
+    method: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    """B transitions of distinct envs, as a struct of arrays.
+
+    Rows that are not transitions (the pseudo-step of NEXT_STEP autoreset) are left out by the
+    adapter that builds this, so no design ever sees them. Nothing in here may be mutated.
+
+    Attributes:
+        obs: Observations before the action.
+        action: Actions, (B, ...).
+        next_obs: *True* successor observations: the last one of the old episode where it ended.
+        reward: True rewards, (B,) float64.
+        terminated: (B,) bool, the MDP ended.
+        truncated: (B,) bool, a time limit cut the episode.
+        features: Features of the true successor states.
+        prev_features: Features of the states before the action.
+        env_ids: (B,) int64, slot of each row in [0, num_envs).
+        episode_step: (B,) int64, 0 for the first transition of an episode.
+    """
+
+    obs: Obs
+    action: npt.NDArray[Any]
+    next_obs: Obs
+    reward: Float
+    terminated: Bool
+    truncated: Bool
+    features: Features
+    prev_features: Features
+    env_ids: Int
+    episode_step: Int
+
+    @property
+    def done(self) -> Bool:
+        """(B,) bool, the episode ended either way."""
+        done: Bool = self.terminated | self.truncated
+        return done
+
+    def __len__(self) -> int:
+        """Return B."""
+        return len(self.reward)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Rollout:
+    """T steps of N envs: the fields of :class:`Transition` with leading axes (T, N).
+
+    Attributes:
+        valid: (T, N) bool; False marks pseudo-steps, whose other fields mean nothing.
+    """
+
+    obs: Obs
+    action: npt.NDArray[Any]
+    next_obs: Obs
+    reward: Float
+    terminated: Bool
+    truncated: Bool
+    features: Features
+    prev_features: Features
+    episode_step: Int
+    valid: Bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RewardTerms:
+    """A designed reward and what it is made of.
+
+    Attributes:
+        total: What the agent is trained on, (B,) or (T, N) float64.
+        terms: Name -> contribution, same shape as ``total``.
+    """
+
+    total: Float
+    terms: Mapping[str, Float]
+
+    @classmethod
+    def sum_of(cls, **terms: Float) -> RewardTerms:
+        """Build a reward that is the sum of its terms.
+
+        >>> import numpy as np
+        >>> RewardTerms.sum_of(env=np.array([1.0]), bonus=np.array([0.5])).total
+        array([1.5])
+        """
+        total = np.zeros_like(next(iter(terms.values())), dtype=np.float64)
+        for value in terms.values():
+            total = total + value
+        return cls(total, terms)
+
+
+def take_rows(batch: Obs, rows: npt.NDArray[Any]) -> Obs:
+    """Select rows (a mask or indices) of a batch of observations; the result is a copy."""
+    if isinstance(batch, dict):
+        return {key: value[rows] for key, value in batch.items()}
+    taken: npt.NDArray[Any] = batch[rows]
+    return taken
