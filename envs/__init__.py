@@ -1,4 +1,29 @@
-"""Package operant.envs."""
+"""Environments: one folder per family, one file per world, one table row per id."""
+
+from __future__ import annotations
 
 if not __name__.startswith("operant."):  # the repository root is on sys.path when it is the cwd
     raise ImportError("import operant.envs, not envs: the folder is part of the operant package")
+
+from typing import cast
+
+import gymnasium as gym
+
+from operant.registry import EnvRow, Registry, collect_rows
+
+
+def registry() -> Registry[gym.Env]:  # type: ignore[type-arg]
+    """Return all rows of all families; rows are strings, so nothing heavy is imported."""
+    return Registry("environment", collect_rows("operant.envs"))
+
+
+def register_all() -> None:
+    """Register every row with Gymnasium, so that ``gym.make`` and ``gym.make_vec`` find it."""
+    for row in registry():
+        row = cast(EnvRow, row)
+        gym.register(
+            id=row.id,
+            entry_point=row.entry_point,
+            vector_entry_point=row.vector_entry_point or None,
+            kwargs=dict(row.kwargs),
+        )

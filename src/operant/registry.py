@@ -34,6 +34,19 @@ class Row:
     extra: str = ""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class EnvRow(Row):
+    """A row that becomes a Gymnasium id.
+
+    Attributes:
+        vector_entry_point: ``"module:attribute"`` of the native batched env, or ``""``.
+        tier: Cost tier for CI, 0 (fast) to 2 (slow).
+    """
+
+    vector_entry_point: str = ""
+    tier: int = 0
+
+
 class Registry(Generic[T]):
     """Ids to rows; objects are imported when asked for, not when listed.
 

@@ -1,0 +1,1 @@
+"""Gridworlds with MiniGrid's dynamics: one compiled engine, one file per world."""

@@ -1,0 +1,30 @@
+"""How the scalar functions of this folder are compiled: one place, one dialect.
+
+The dialect is scalars, whole arrays with indices, tuples and bounded loops; no slices, no
+allocation, no Python objects. Turning numba's reference counting off enforces the "no allocation"
+part and is what makes the kernels fast: counting the arrays of a state tuple at every call costs five
+times the step itself. Division follows NumPy (no Python exception inside a kernel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a function of the dialect, inlined wherever it is called.
+
+    A call would copy the descriptors of all arrays of its state tuples, which costs more than most
+    of these functions do. Still callable from Python; the source is in ``.py_func``.
+    """
+    return cast(F, njit(error_model="numpy", _nrt=False, forceinline=True)(function))
+
+
+def outlined(function: F) -> F:
+    """Compile a long function that runs rarely (level generation): one copy, really called."""
+    return cast(F, njit(error_model="numpy", _nrt=False)(function))
