@@ -1,0 +1,141 @@
+"""Scoring a policy: fresh envs without the design, every design's own reward read beside the true one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from operant import envs, reward_design
+from operant.benchmarks.records import EvalTable, References
+from operant.benchmarks.specs import RunSpec
+from operant.seeding import SeedTree
+
+Act: TypeAlias = Callable[[Any, int], npt.NDArray[Any]]
+"""(batch of observations, time step) -> one action per row."""
+SCORES = ("true_return", "designed_return", "discounted_true_return", "discounted_designed_return")
+
+
+def make_batch(env_id: str, num_envs: int, **kwargs: Any) -> VectorEnv[Any, Any, Any]:
+    """Build a SAME_STEP vector env: the native one for our ids, gymnasium's SyncVectorEnv else."""
+    mode = AutoresetMode.SAME_STEP
+    if env_id in envs.registry() and gym.spec(env_id).vector_entry_point:
+        return gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=mode, **kwargs)
+    vector_kwargs = {"autoreset_mode": mode}
+    return gym.make_vec(
+        env_id, num_envs=num_envs, vectorization_mode="sync", vector_kwargs=vector_kwargs, **kwargs
+    )
+
+
+class Evaluator:
+    """The evaluation of one run: the same levels each time, and for every design of that seed."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        """Build the env; the reward design rides along to be read, the policy never sees it."""
+        self._spec = spec
+        self._tree = SeedTree(spec.seed)
+        batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
+        design = reward_design.make_design(spec.design, **spec.design_kwargs)
+        self._env = reward_design.shape(batch, design, gamma=spec.gamma)
+
+    def score(self, act: Act, *, step: int) -> EvalTable:
+        """Play the first episode of every row.
+
+        Args:
+            act: The policy.
+            step: Env steps trained so far, written into the table.
+        """
+        env, episodes = self._env, self._spec.evaluation.episodes
+        obs, _ = env.reset(seed=self._tree.seed("evaluation"))
+        sums = {name: np.zeros(episodes) for name in SCORES}
+        length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
+        running, t = np.ones(episodes, np.bool_), 0
+        while running.any():
+            obs, designed, terminated, truncated, infos = env.step(act(obs, t))
+            true = infos["true_reward"]
+            for name, value in zip(SCORES, (true, designed, true, designed), strict=True):
+                weight = self._spec.gamma**t if name.startswith("discounted") else 1.0
+                sums[name] += np.where(running, weight * value, 0.0)
+            length += running
+            done = running & (terminated | truncated)
+            if done.any():
+                success |= done & _success(infos, episodes)
+            running &= ~done
+            t += 1
+        return EvalTable(
+            step=np.full(episodes, step, np.int64),
+            episode=np.arange(episodes),
+            length=length,
+            success=success,
+            **sums,
+        )
+
+    def references(self) -> References:
+        """Score a uniformly random policy and, where the env knows it, the optimal one."""
+        rng = self._tree.generator("random policy")
+        high = self._env.single_action_space
+        shape = self._spec.evaluation.episodes
+
+        def random(obs: Any, t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+            if isinstance(high, gym.spaces.Discrete):
+                return rng.integers(high.start, high.start + high.n, shape)
+            self._env.action_space.seed(int(rng.integers(2**31)))
+            drawn: npt.NDArray[Any] = self._env.action_space.sample()
+            return drawn
+
+        plans = self._plans()
+        return References(
+            random=means(self.score(random, step=0)),
+            oracle=None if plans is None else means(self.score(_follow(plans), step=0)),
+        )
+
+    def _plans(self) -> list[tuple[int, ...]] | None:
+        """Return an optimal action sequence per row, or None if the env has no exact oracle."""
+        env = gym.make(self._spec.env_id, **self._spec.env_kwargs)
+        oracle = getattr(env.unwrapped, "oracle", None)
+        if oracle is None:
+            return None
+        first, plans = self._tree.seed("evaluation"), []
+        for row in range(self._spec.evaluation.episodes):
+            env.reset(seed=first + row)
+            found = oracle()
+            if found.kind != "exact":
+                return None
+            plans.append(found.actions)
+        return plans
+
+
+def means(table: EvalTable) -> dict[str, float]:
+    """Return the mean of every score of an evaluation."""
+    columns = (*SCORES, "length", "success")
+    return {name: float(np.mean(getattr(table, name))) for name in columns}
+
+
+def concatenate(tables: list[EvalTable]) -> EvalTable:
+    """Return the rows of several evaluations as one table."""
+    names = [field.name for field in dataclasses.fields(EvalTable)]
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
+    return EvalTable(**columns)
+
+
+def _success(infos: dict[str, Any], rows: int) -> npt.NDArray[np.bool_]:
+    """Read the success flags of a step; envs that report none count as not successful."""
+    found = infos.get("success", infos.get("final_info", {}).get("success"))
+    flags: npt.NDArray[np.bool_] = (
+        np.zeros(rows, np.bool_) if found is None else np.asarray(found, bool)
+    )
+    return flags
+
+
+def _follow(plans: list[tuple[int, ...]]) -> Act:
+    """Return the policy that plays one fixed action sequence per row."""
+
+    def act(obs: Any, t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+        return np.array([plan[t] if t < len(plan) else 0 for plan in plans], np.int64)
+
+    return act

@@ -1,0 +1,88 @@
+"""A picture of what a policy does: one episode as an animation, with both returns below it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from operant import reward_design
+from operant.agents.base import Policy
+from operant.benchmarks.specs import RunSpec
+from operant.seeding import SeedTree
+
+MAX_FRAMES = 120
+FRAME_MS = 120
+LAST_MS = 1500
+STRIP = 34
+"""Pixels of the caption below the frame."""
+
+
+def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False) -> bytes | None:
+    """Play one evaluation level and return it as a GIF.
+
+    Args:
+        spec: The run; its first evaluation level is played.
+        policy: What acts.
+        deterministic: True for the mode of the policy.
+
+    Returns:
+        GIF bytes, or None if the env cannot draw itself.
+    """
+    env = gym.make(spec.env_id, render_mode="rgb_array", **spec.env_kwargs)
+    if "rgb_array" not in env.metadata.get("render_modes", []):
+        return None
+    design = reward_design.make_design(spec.design, **spec.design_kwargs)
+    shaped = reward_design.shape(env, design, gamma=spec.gamma)
+    seed = SeedTree(spec.seed).seed("evaluation")
+    obs, _ = shaped.reset(seed=seed)
+    true = designed = 0.0
+    frames, ended, step = [_frame(env, "start")], False, 0
+    with policy.sampling(seed):
+        while not ended and step < MAX_FRAMES:
+            action = policy.act(_batch_of_one(obs), deterministic=deterministic)[0]
+            obs, reward, terminated, truncated, info = shaped.step(action)
+            true, designed, step = true + info["true_reward"], designed + float(reward), step + 1
+            ended = terminated or truncated
+            frames.append(_frame(env, f"step {step}\ntrue {true:.2f}   designed {designed:.2f}"))
+    env.close()
+    return _encode(frames)
+
+
+def _batch_of_one(obs: Any) -> Any:
+    if isinstance(obs, dict):
+        return {key: np.asarray(value)[None] for key, value in obs.items()}
+    return np.asarray(obs)[None]
+
+
+def _frame(env: gym.Env[Any, Any], caption: str) -> Image.Image:
+    pixels: npt.NDArray[np.uint8] = np.asarray(env.render())
+    picture = Image.fromarray(pixels)
+    canvas = Image.new("RGB", (max(picture.width, 168), picture.height + STRIP), (18, 20, 26))
+    canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=11)
+    draw.multiline_text((6, picture.height + 4), caption, (225, 228, 235), font=font, spacing=2)
+    return canvas
+
+
+def _encode(frames: list[Image.Image]) -> bytes:
+    """Encode with one palette for all frames, so that colours do not flicker."""
+    palette = frames[-1].quantize(48)
+    indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    buffer = io.BytesIO()
+    durations = [FRAME_MS] * (len(indexed) - 1) + [LAST_MS]
+    indexed[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=indexed[1:],
+        duration=durations,
+        loop=0,
+        optimize=True,
+    )
+    return buffer.getvalue()

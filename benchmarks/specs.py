@@ -1,0 +1,192 @@
+"""What is to be run, as data: one run, and a suite of runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from operant.benchmarks.files import canonical_json
+
+PROTOCOL = 1
+"""Version of the evaluation protocol; raised when a change makes scores incomparable."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """How a run is scored, always on a fresh env without the design.
+
+    Attributes:
+        points: Evaluations after the one at step 0, evenly spaced over the budget.
+        episodes: Episodes per evaluation; the levels depend on the run's seed only.
+        deterministic: True for the mode of the policy, False for the policy as trained.
+    """
+
+    points: int = 10
+    episodes: int = 64
+    deterministic: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RunSpec:
+    """One seed of one agent on one env under one reward design.
+
+    Attributes:
+        env_id: Gymnasium id.
+        design: Design id.
+        agent: Agent id.
+        seed: Root of all randomness; equal seeds share levels and initial weights across designs.
+        total_steps: Budget in env steps.
+        num_envs: Rows of the training env.
+        gamma: Discount of agent and design, in [0, 1].
+        label: Name of the design on the leaderboard; the design id if empty.
+        env_kwargs: Arguments of the env.
+        design_kwargs: Arguments of the design.
+        agent_config: Fields of the agent's config that differ from its defaults.
+        evaluation: How it is scored.
+        protocol: Version of the protocol.
+    """
+
+    env_id: str
+    design: str
+    agent: str
+    seed: int
+    total_steps: int
+    num_envs: int = 128
+    gamma: float = 0.99
+    label: str = ""
+    env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    design_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    agent_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    evaluation: Evaluation = Evaluation()
+    protocol: int = PROTOCOL
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
+        for name, low in (("seed", 0), ("total_steps", 1), ("num_envs", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if not 0.0 <= self.gamma <= 1.0:
+            raise ValueError(f"gamma must lie in [0, 1], got {self.gamma}")
+
+    @property
+    def name(self) -> str:
+        """Label of the design."""
+        return self.label or self.design
+
+    @property
+    def run_id(self) -> str:
+        """Hash of everything that decides the result; 12 hex digits."""
+        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's directory: readable first, exact last."""
+        return f"{self.env_id}-{self.name}-{self.agent}-s{self.seed}-{self.run_id}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RunSpec:
+        """Undo :meth:`to_json`.
+
+        Raises:
+            TypeError: If a field is unknown or missing.
+        """
+        return cls(**{**values, "evaluation": Evaluation(**values["evaluation"])})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Design:
+    """One column of a suite: a design with its arguments and its name on the leaderboard."""
+
+    id: str
+    kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AgentEntry:
+    """An agent with the config it uses on every env of a suite."""
+
+    id: str
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """A benchmark as data: envs x designs x agents x seeds at one budget.
+
+    Attributes:
+        id: Registry id.
+        title: Title of the leaderboard.
+        env_ids: Gymnasium ids.
+        designs: Reward designs.
+        agents: Agents.
+        seeds: Seeds.
+        total_steps: Budget of each run in env steps.
+        num_envs: Rows of the training env.
+        gamma: Discount.
+        evaluation: How runs are scored.
+    """
+
+    id: str
+    title: str
+    env_ids: tuple[str, ...]
+    designs: tuple[Design, ...]
+    agents: tuple[AgentEntry, ...]
+    seeds: tuple[int, ...]
+    total_steps: int
+    num_envs: int = 128
+    gamma: float = 0.99
+    evaluation: Evaluation = Evaluation()
+
+    def runs(self) -> list[RunSpec]:
+        """Return all runs, seed by seed, so that an interrupted suite compares like with like."""
+        return [
+            RunSpec(
+                env_id=env_id,
+                design=design.id,
+                agent=agent.id,
+                seed=seed,
+                total_steps=self.total_steps,
+                num_envs=self.num_envs,
+                gamma=self.gamma,
+                label=design.label,
+                design_kwargs=design.kwargs,
+                agent_config=agent.config,
+                evaluation=self.evaluation,
+            )
+            for seed, env_id, agent, design in itertools.product(
+                self.seeds, self.env_ids, self.agents, self.designs
+            )
+        ]
+
+    def testing(self) -> Suite:
+        """Return the same suite at a size that runs in seconds; its scores mean nothing."""
+        return dataclasses.replace(
+            self,
+            id=f"{self.id}-testing",
+            seeds=self.seeds[:1],
+            total_steps=2 * 16 * 16,
+            num_envs=16,
+            agents=tuple(
+                dataclasses.replace(agent, config={**agent.config, **_TINY.get(agent.id, {})})
+                for agent in self.agents
+            ),
+            evaluation=Evaluation(points=1, episodes=4),
+        )
+
+
+_TINY: dict[str, dict[str, Any]] = {
+    "sb3-ppo": {"n_steps": 16, "batch_size": 64},
+    "sb3-dqn": {"buffer_size": 1000, "learning_starts": 64},
+}

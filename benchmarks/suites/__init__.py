@@ -1,0 +1,1 @@
+"""Benchmark suites: each is data in a file of its own and one table row."""
