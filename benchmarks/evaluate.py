@@ -1,4 +1,4 @@
-"""Scoring a policy: fresh envs without the design, every design's own reward read beside the true one."""
+"""Scoring a policy on fresh envs; the designed reward is only read beside the true one."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ _news: Any
 
 def _start_worker(stop: Any, news: Any, parent: int) -> None:
     """Prepare a worker: the parent decides when to stop, except that it may die first."""
-    global _stop, _news  # noqa: PLW0603 (a pool's initializer can only leave globals)
+    global _stop, _news
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _news = news

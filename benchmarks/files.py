@@ -13,8 +13,8 @@ from typing import Any
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
-    The data go to a temporary file in the same folder, are flushed to disk, and take the name in one
-    step; the folder entry is flushed too.
+    The data go to a temporary file in the same folder, are flushed to disk, and take the name in
+    one step; the folder entry is flushed too.
     """
     content = data.encode() if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

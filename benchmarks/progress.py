@@ -9,11 +9,13 @@ from typing import Self
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress as Bars,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bars,
 )
 
 from operant.benchmarks.executors import Result

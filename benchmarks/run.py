@@ -15,7 +15,6 @@ from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch, mean
 from operant.benchmarks.gif import record_episode
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
 from operant.benchmarks.records import EvalTable, References
-from operant.benchmarks.specs import RunSpec
 from operant.benchmarks.store import RunDirectory, quarantine
 from operant.errors import CorruptRunError, OperantError
 from operant.seeding import SeedTree

@@ -135,6 +135,7 @@ class Suite:
         total_steps: Budget of each run in env steps.
         num_envs: Rows of the training env.
         gamma: Discount.
+        env_kwargs: Arguments of the envs.
         evaluation: How runs are scored.
     """
 
@@ -147,6 +148,7 @@ class Suite:
     total_steps: int
     num_envs: int = 128
     gamma: float = 0.99
+    env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
 
     def runs(self) -> list[RunSpec]:
@@ -161,6 +163,7 @@ class Suite:
                 num_envs=self.num_envs,
                 gamma=self.gamma,
                 label=design.label,
+                env_kwargs=self.env_kwargs,
                 design_kwargs=design.kwargs,
                 agent_config=agent.config,
                 evaluation=self.evaluation,

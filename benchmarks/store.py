@@ -64,7 +64,9 @@ class RunDirectory:
                 return
             yield True
 
-    def save_checkpoint(self, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> None:
+    def save_checkpoint(
+        self, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]
+    ) -> None:
         """Replace the checkpoint; a crash leaves the old one."""
         whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         data = safetensors.numpy.save(whole, metadata={"meta": canonical_json(meta)})
@@ -101,7 +103,13 @@ class RunDirectory:
             write_atomic(self.path / "rollout.gif", gif)
         whole = {**manifest, "references": dataclasses.asdict(references)}
         write_atomic(self.path / "manifest.json", json.dumps(whole, indent=1, sort_keys=True))
-        names = ["spec.json", "eval.parquet", "train.parquet", "policy.safetensors", "manifest.json"]
+        names = [
+            "spec.json",
+            "eval.parquet",
+            "train.parquet",
+            "policy.safetensors",
+            "manifest.json",
+        ]
         names += ["rollout.gif"] if gif is not None else []
         sums = {name: sha256(self.path / name) for name in names}
         write_atomic(self.path / "DONE.json", json.dumps(sums, indent=1, sort_keys=True))
@@ -157,7 +165,14 @@ def scan(root: Path, suite: str = "") -> Scan:
             continue
         try:
             records.append(_read(path, suite or root.name))
-        except (CorruptRunError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        except (
+            CorruptRunError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            pa.ArrowException,
+        ) as error:
             reason = f"{type(error).__name__}: {error}"
             damaged[quarantine(path, reason)] = reason
     return Scan(records=records, unfinished=unfinished, quarantined=damaged)
@@ -201,7 +216,9 @@ def _read(path: Path, suite: str) -> RunRecord:
         raise CorruptRunError(f"spec.json describes {spec.folder}, not {path.name}")
     manifest = json.loads((path / "manifest.json").read_text())
     columns = pq.read_table(path / "eval.parquet").to_pydict()
-    evals = {key: np.asarray(value, _EVAL_TYPES.get(key, np.float64)) for key, value in columns.items()}
+    evals = {
+        key: np.asarray(value, _EVAL_TYPES.get(key, np.float64)) for key, value in columns.items()
+    }
     gif = path / "rollout.gif"
     return RunRecord(
         run_id=spec.run_id,

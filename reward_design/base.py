@@ -6,7 +6,6 @@ true successor, without pseudo-steps) and call the design; they never repeat a r
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.errors import GammaMismatchError, NonFiniteRewardError, OperantError
-from operant.types import Bool, Feature, Float, RewardTerms, Rollout, Transition
+from operant.types import Bool, Feature, Float, Int, RewardTerms, Rollout, Transition
 
 Timing = Literal["step", "rollout", "episode"]
 Invariance = Literal["optimal", "asymptotic", "none"]
@@ -67,20 +66,32 @@ class DesignContext:
     seed: int = 0
     device: str = "cpu"
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
 
-class RewardDesign(abc.ABC):
+        Raises:
+            ValueError: If ``gamma`` or ``num_envs`` is outside its range.
+        """
+        if not 0.0 <= self.gamma <= 1.0:
+            raise ValueError(f"gamma must lie in [0, 1], got {self.gamma}")
+        if self.num_envs < 1:
+            raise ValueError(f"num_envs must be >= 1, got {self.num_envs}")
+
+
+class RewardDesign:
     """A rule that turns transitions into the reward an agent is trained on.
 
     Subclasses implement :meth:`step` (timing ``"step"``) or :meth:`redistribute`. Adapters call the
     design like a function: that validates the result, and clears episodic memory *after* the last
     transition of an episode was scored. Edge rules that live here once:
 
-    * terminal states have potential 0, states at a time limit keep theirs (:meth:`potential_difference`);
+    * terminal states have potential 0, states at a time limit keep theirs
+      (:meth:`potential_difference`);
     * a design built for one discount refuses an agent with another (:meth:`setup`);
     * rewards are finite ``(B,)`` float64, inputs are never mutated.
 
-    Source: Policy invariance under reward transformations (Ng, Harada, Russell, 1999); the time-limit
-    rule follows from bootstrapping at truncation (Time Limits in RL; Pardo et al., 2018).
+    Source: Policy invariance under reward transformations (Ng, Harada, Russell, 1999); the rule for
+    time limits follows from bootstrapping at truncation (Time Limits in RL; Pardo et al., 2018).
     """
 
     spec: DesignSpec = DesignSpec()
@@ -119,7 +130,8 @@ class RewardDesign(abc.ABC):
         if missing:
             raise OperantError(
                 f"design {self.id!r} reads features {missing} which the env does not publish; "
-                f"published: {sorted(published) or 'none'}. Use an env that has them, or another design."
+                f"published: {sorted(published) or 'none'}. Use an env that has them, or another "
+                "design."
             )
         self.context = context
         self._setup(context)
@@ -146,14 +158,16 @@ class RewardDesign(abc.ABC):
     # ---- scoring ----------------------------------------------------------------------------
 
     def step(self, t: Transition) -> RewardTerms:
-        """Score B transitions; memory is indexed by ``t.env_ids``."""
+        """Score B >= 0 transitions; memory is indexed by ``t.env_ids``."""
         raise NotImplementedError(f"design {self.id!r} has timing {self.spec.timing!r}, not 'step'")
 
     def redistribute(self, r: Rollout) -> RewardTerms:
         """Score a rollout whose reward is only known afterwards; (T, N)."""
-        raise NotImplementedError(f"design {self.id!r} has timing {self.spec.timing!r}, no rollouts")
+        raise NotImplementedError(
+            f"design {self.id!r} has timing {self.spec.timing!r}, no rollouts"
+        )
 
-    def update(self, r: Rollout) -> dict[str, float]:
+    def update(self, r: Rollout) -> dict[str, float]:  # noqa: ARG002 (most designs do not learn)
         """Learn from a rollout; returns scalars to log."""
         return {}
 
@@ -167,11 +181,25 @@ class RewardDesign(abc.ABC):
         """
         context = self._require_context()
         terms = self.step(t)
-        self._check_terms(terms, t)
+        self._check_terms(terms, t.env_ids, t.episode_step)
         if t.done.any():
             ended = np.zeros(context.num_envs, np.bool_)
             ended[t.env_ids[t.done]] = True
             self.reset(ended)
+        return terms
+
+    def score_rollout(self, r: Rollout) -> RewardTerms:
+        """Score a rollout and check the result; for timing ``"rollout"`` and ``"episode"``.
+
+        Raises:
+            NonFiniteRewardError: If a term is NaN or infinite.
+            OperantError: If :meth:`setup` was not called.
+            ValueError: If a term has the wrong shape.
+        """
+        self._require_context()
+        terms = self.redistribute(r)
+        env_ids = np.broadcast_to(np.arange(r.reward.shape[1]), r.reward.shape)
+        self._check_terms(terms, env_ids, r.episode_step)
         return terms
 
     def potential_difference(
@@ -200,22 +228,24 @@ class RewardDesign(abc.ABC):
     def _require_context(self) -> DesignContext:
         if self.context is None:
             raise OperantError(
-                f"design {self.id!r} is not attached to an env; wrap the env with operant.shape(env, design, gamma=...)"
+                f"design {self.id!r} is not attached to an env; wrap the env with "
+                "operant.shape(env, design, gamma=...)"
             )
         return self.context
 
-    def _check_terms(self, terms: RewardTerms, t: Transition) -> None:
+    def _check_terms(self, terms: RewardTerms, env_ids: Int, episode_step: Int) -> None:
         for name, value in {**terms.terms, "total": terms.total}.items():
-            if np.shape(value) != (len(t),):
+            if np.shape(value) != env_ids.shape:
                 raise ValueError(
-                    f"design {self.id!r}: term {name!r} has shape {np.shape(value)}, expected ({len(t)},)"
+                    f"design {self.id!r}: term {name!r} has shape {np.shape(value)}, "
+                    f"expected {env_ids.shape}"
                 )
             if not np.isfinite(value).all():
-                row = int(np.flatnonzero(~np.isfinite(value))[0])
+                first = tuple(np.argwhere(~np.isfinite(value))[0])
                 raise NonFiniteRewardError(
                     design=self.id,
                     term=name,
-                    env_row=int(t.env_ids[row]),
-                    step=int(t.episode_step[row]),
-                    value=float(value[row]),
+                    env_row=int(env_ids[first]),
+                    step=int(episode_step[first]),
+                    value=float(value[first]),
                 )

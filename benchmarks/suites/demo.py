@@ -23,12 +23,11 @@ SUITE = Suite(
                 "n_epochs": 4,
                 "learning_rate": 1e-3,
                 "ent_coef": 0.01,
-                "encoder": "flat",
             },
         ),
     ),
     seeds=(0, 1, 2, 3, 4),
-    total_steps=400_000,
+    total_steps=320_000,
     num_envs=128,
     evaluation=Evaluation(points=10, episodes=64),
 )

@@ -32,8 +32,6 @@ DIRECTIONS = ("right", "down", "left", "up")
 
 OPAQUE = 128
 WALKABLE, PORTABLE, DOOR_FLAG, BOX_FLAG = 1, 2, 4, 8
-MAX_CODE = 10
-"""Largest number in an encoded observation."""
 
 
 def _all_triples() -> list[tuple[int, int, int]]:

@@ -37,7 +37,8 @@ def pose_at(size: Size, position: int, direction: int) -> int:
 @compiled
 def passable(world: World, n: int, position: int) -> bool:
     """Tell whether the floor plan lets one stand on a cell."""
-    return (FLAGS[world.grid[n, position]] & (WALKABLE | PORTABLE | DOOR_FLAG)) != 0
+    flags = FLAGS[world.grid[n, position]] & (WALKABLE | PORTABLE | DOOR_FLAG)
+    return bool(flags != 0)
 
 
 @outlined

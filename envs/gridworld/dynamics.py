@@ -52,13 +52,14 @@ def act(world: World, n: int, stride: int, action: int) -> int:
     """Apply an action to row n and return the code of the front cell as it was before.
 
     Left and right turn; forward enters a walkable front cell; pickup takes a portable object into
-    empty hands; drop needs a truly empty front cell; toggle opens, closes and unlocks doors (the key
-    is kept) and breaks boxes; done does nothing.
+    empty hands; drop needs a truly empty front cell; toggle opens, closes and unlocks doors (the
+    key is kept) and breaks boxes; done does nothing.
     """
     world.agent[n, STEPS] += 1
     direction = world.agent[n, DIRECTION]
     front = np.uint64(position(world, n, stride) + delta(direction, stride))
-    cell, carried = world.grid[n, front], world.agent[n, CARRY]
+    cell = int(world.grid[n, front])
+    carried = world.agent[n, CARRY]
     if action == LEFT:
         world.agent[n, DIRECTION] = (direction + 3) & 3
     elif action == RIGHT:

@@ -133,15 +133,28 @@ class Kernels(NamedTuple):
 def compile_family(family: Family) -> Kernels:
     """Build the kernels of a family; compiled on first call, once per process."""
     generate = outlined(family.layout(counter_integers))
-    track, outcome, features = (
-        compiled(f) for f in (family.track, family.outcome, family.features)
+    show = _show(compiled(family.features))
+    return Kernels(
+        step=_step(_advance(compiled(family.track), compiled(family.outcome)), generate, show),
+        reset=_reset(generate, show),
+        reference_layout=family.layout(generator_integers),
     )
+
+
+def _show(features: Callable[..., None]) -> Callable[..., None]:
+    """Compile: write what row n's agent sees, and its features."""
 
     @compiled
     def show(world: World, n: int, size: Size, image: Any, direction: Any, table: Any) -> None:
         observe(world, n, size.stride, image, ROWS)
         direction[n] = world.agent[n, DIRECTION]
         features(world, n, size, n, table)
+
+    return show
+
+
+def _advance(track: Callable[..., None], outcome: Callable[..., Any]) -> Callable[..., None]:
+    """Compile: apply an action to row n and judge the result."""
 
     @compiled
     def advance(world: World, n: int, size: Size, action: int, out: Buffers) -> None:
@@ -153,12 +166,24 @@ def compile_family(family: Family) -> Kernels:
         out.reward[n], out.success[n] = (1.0 - late if success else 0.0), success
         out.terminated[n], out.truncated[n] = terminated, steps >= size.max_steps
 
-    @compiled
-    def idle(n: int, out: Buffers) -> None:
-        out.reward[n], out.success[n] = 0.0, False
-        out.terminated[n], out.truncated[n] = False, False
+    return advance
 
-    # Three short loops instead of one: the rare work stays out of the hot ones, which lets them be optimised.
+
+@compiled
+def idle(n: int, out: Buffers) -> None:
+    """Report a row whose step is only its reset."""
+    out.reward[n], out.success[n] = 0.0, False
+    out.terminated[n], out.truncated[n] = False, False
+
+
+def _step(
+    advance: Callable[..., None], generate: Callable[..., None], show: Callable[..., None]
+) -> Callable[..., None]:
+    """Compile: one step of every row, in three short loops.
+
+    Drawing levels is rare work; in a loop of its own it does not spoil the hot ones.
+    """
+
     @outlined
     def step(
         world: World, size: Size, actions: Int, mode: int, regenerate: bool, out: Buffers
@@ -179,6 +204,12 @@ def compile_family(family: Family) -> Kernels:
         for n in range(actions.shape[0]):
             show(world, n, size, out.image, out.direction, out.features)
 
+    return step
+
+
+def _reset(generate: Callable[..., None], show: Callable[..., None]) -> Callable[..., None]:
+    """Compile: draw (if asked) and show new levels in the masked rows."""
+
     @outlined
     def reset(world: World, size: Size, mask: Bool, regenerate: bool, out: Buffers) -> None:
         for n in range(mask.shape[0]):
@@ -188,7 +219,7 @@ def compile_family(family: Family) -> Kernels:
                 out.pending[n] = False
                 show(world, n, size, out.image, out.direction, out.features)
 
-    return Kernels(step, reset, family.layout(generator_integers))
+    return reset
 
 
 ACTION_COUNT = len(ACTIONS)

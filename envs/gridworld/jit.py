@@ -1,9 +1,9 @@
 """How the scalar functions of this folder are compiled: one place, one dialect.
 
 The dialect is scalars, whole arrays with indices, tuples and bounded loops; no slices, no
-allocation, no Python objects. Turning numba's reference counting off enforces the "no allocation"
-part and is what makes the kernels fast: counting the arrays of a state tuple at every call costs five
-times the step itself. Division follows NumPy (no Python exception inside a kernel).
+allocation, no Python objects. Turning numba's reference counting off (``_nrt``) enforces the "no
+allocation" part and is what makes the kernels fast: counting the arrays of a state tuple at every
+call costs more than the step itself. Division follows NumPy (no Python exception in a kernel).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+_njit: Any = numba.njit  # its stubs do not know _nrt
 
 
 def compiled(function: F) -> F:
@@ -22,9 +23,9 @@ def compiled(function: F) -> F:
     A call would copy the descriptors of all arrays of its state tuples, which costs more than most
     of these functions do. Still callable from Python; the source is in ``.py_func``.
     """
-    return cast(F, njit(error_model="numpy", _nrt=False, forceinline=True)(function))
+    return cast(F, _njit(error_model="numpy", _nrt=False, forceinline=True)(function))
 
 
 def outlined(function: F) -> F:
     """Compile a long function that runs rarely (level generation): one copy, really called."""
-    return cast(F, njit(error_model="numpy", _nrt=False)(function))
+    return cast(F, _njit(error_model="numpy", _nrt=False)(function))

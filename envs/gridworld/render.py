@@ -124,7 +124,8 @@ def _tile(cell: int, direction: int | None, carried: int, lit: bool) -> npt.NDAr
     if lit:
         image += 0.14 * (255 - image)
     small = image.reshape(TILE, _SUPERSAMPLE, TILE, _SUPERSAMPLE, 3).mean(axis=(1, 3))
-    return small.round().astype(np.uint8)
+    tile: npt.NDArray[np.uint8] = small.round().astype(np.uint8)
+    return tile
 
 
 def _lit_cells(world: World, n: int, size: Size) -> set[int]:

@@ -40,7 +40,7 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         reward: str = "sparse",
         render_mode: str | None = None,
     ) -> None:
-        """Create the env; see :class:`~operant.envs.gridworld.simulator.Simulator` for the arguments.
+        """Create the env.
 
         Args:
             family: Kind of level.
@@ -56,10 +56,12 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         """
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
-                f"render_mode must be one of {self.metadata['render_modes']} or None, got {render_mode!r}"
+                f"render_mode must be one of {self.metadata['render_modes']} or None, "
+                f"got {render_mode!r}"
             )
         self.render_mode = render_mode
-        self.observation_space, self.action_space = observation_space(), action_space()
+        self.observation_space: gym.Space[dict[str, Any]] = observation_space()
+        self.action_space: gym.Space[Any] = action_space()
         self.simulator = Simulator(
             family,
             num=1,
@@ -78,7 +80,10 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         return family.card(self.spec.id if self.spec else family.name, size, self.simulator.table)
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,  # noqa: ARG002 (Gymnasium's signature)
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Start an episode: on a fresh stream if ``seed`` is given, else continuing the stream."""
         super().reset(seed=seed)

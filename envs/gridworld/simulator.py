@@ -1,4 +1,4 @@
-"""N levels of one family: state, compiled kernels, seeding, saving. Both env classes stand on it."""
+"""N levels of one family: state, kernels, seeding, saving. Both env classes stand on it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Simulator:
         """Draw and show new levels in the masked rows."""
         in_kernel = self.numpy_streams is None
         if self.numpy_streams is not None:
-            for n in np.flatnonzero(mask):
+            for n in np.flatnonzero(mask).tolist():
                 self.kernels.reference_layout(self.world, n, self.size, self.numpy_streams[n])
         self.kernels.reset(self.world, self.size, mask, in_kernel, self.out)
 

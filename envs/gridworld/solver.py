@@ -76,8 +76,8 @@ def _search(simulator: Simulator, actions: Sequence[int], *, stop_at_success: bo
             targets[i] = index[key]
         if len(index) > MAX_STATES:
             raise ValueError(
-                f"more than {MAX_STATES} reachable states in this {size.width}x{size.height} level; "
-                "use a smaller size"
+                f"more than {MAX_STATES} states are reachable in this "
+                f"{size.width}x{size.height} level; use a smaller size"
             )
         graph.successors.append(targets.reshape(-1, len(actions)))
         graph.results.append(out)

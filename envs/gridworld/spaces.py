@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 from gymnasium import spaces
 
-from operant.envs.gridworld.cells import ACTIONS, MAX_CODE
+from operant.envs.gridworld.cells import ACTIONS, TRIPLES
 from operant.envs.gridworld.world import VIEW
 
 
 def observation_space() -> spaces.Dict:
     """Return Dict(image (7, 7, 3) uint8, direction Discrete(4)).
 
-    The image's upper bound is the largest code, not MiniGrid's 255: with 255 learners take the 7x7
-    symbols for pixels and scale or convolve them. MiniGrid's constant mission text is left out.
+    The image's upper bounds are those of the (object, colour, state) codes, not MiniGrid's 255:
+    with 255 learners take the 7x7 symbols for pixels and scale or convolve them. MiniGrid's
+    constant mission text is left out.
     """
-    image = spaces.Box(0, MAX_CODE, (VIEW, VIEW, 3), np.uint8)
+    high = np.broadcast_to(TRIPLES.max(axis=0), (VIEW, VIEW, 3))
+    image = spaces.Box(np.zeros_like(high), high, dtype=np.uint8)
     return spaces.Dict({"image": image, "direction": spaces.Discrete(4)})
 
 

@@ -39,7 +39,7 @@ KEY_AT, DOOR_AT, FIELDS = 0, 1, 2
 def layout(integers: Callable[..., int]) -> Callable[..., None]:
     """Return the level generator; the draws come in the order of MiniGrid's DoorKey.
 
-    Source: MiniGrid 3.2 ``DoorKeyEnv._gen_grid`` and ``place_obj`` (Chevalier-Boisvert et al., 2023).
+    Source: MiniGrid 3.2 ``DoorKeyEnv._gen_grid``, ``place_obj`` (Chevalier-Boisvert et al., 2023).
     """
 
     def generate(world: World, n: int, size: Size, rng: Any) -> None:
@@ -154,8 +154,9 @@ def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
     return Card(
         id=env_id,
         description=(
-            f"A {size.width}x{size.height} grid split by a wall with one locked door. The agent starts "
-            "left with a key somewhere in its room; the goal is in the far corner behind the door."
+            f"A {size.width}x{size.height} grid split by a wall with one locked door. The agent "
+            "starts on the left, with a key somewhere in its room; the goal is in the far corner "
+            "behind the door."
         ),
         observation=(
             "Dict: image (7, 7, 3) uint8, the egocentric view with occlusion as (object, colour, "

@@ -12,7 +12,7 @@ ROWS = [
         entry_point="operant.envs.gridworld.sparse_key:make",
         vector_entry_point="operant.envs.gridworld.sparse_key:make_vector",
         kwargs={"size": size},
-        summary=f"fetch the key, open the locked door, reach the goal; {size}x{size}, reward 1 at the goal",
+        summary=f"key, locked door, goal; pays 1 at the goal and nothing before ({size}x{size})",
         tags=("gridworld", "sparse"),
         tier=0,
     )

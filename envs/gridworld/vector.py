@@ -27,9 +27,9 @@ _MODES = {
 class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray[Any]]):
     """N levels stepped by one compiled call; row i equals the scalar env seeded s + i.
 
-    Infos: ``features`` (name -> (N,), of the returned observations), ``true_reward`` and ``success``
-    (N,) of the step just taken; in SAME_STEP mode ``final_obs`` and ``final_info`` where an episode
-    ended. Each key has Gymnasium's ``_key`` mask.
+    Infos: ``features`` (name -> (N,), of the returned observations), ``true_reward`` and
+    ``success`` (N,) of the step just taken; in SAME_STEP mode ``final_obs`` and ``final_info``
+    where an episode ended. Each key has Gymnasium's ``_key`` mask.
     """
 
     def __init__(
@@ -127,15 +127,15 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         """Step all rows.
 
         Raises:
-            gymnasium.error.ResetNeeded: Before the first reset, and in DISABLED mode if a row has ended.
+            gymnasium.error.ResetNeeded: Before the first reset; in DISABLED mode after an end.
             ValueError: If an action is not in [0, 6] or the batch has the wrong length.
         """
         out = self.simulator.out
         mode = _MODES[self.autoreset_mode]
         if not self._ready or (mode == NO_RESET and out.pending.any()):
             raise gym.error.ResetNeeded(
-                "an env has no running episode; call reset(), or reset(options={'reset_mask': ended}) "
-                "in DISABLED mode"
+                "an env has no running episode; call reset(), or in DISABLED mode "
+                "reset(options={'reset_mask': ended})"
             )
         actions = np.ascontiguousarray(actions, np.int64)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() > 6:
@@ -151,7 +151,7 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         )
         return self._obs(), reward, terminated, truncated, self._infos(terminated | truncated)
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
+    def render(self) -> tuple[Any, ...] | None:
         """Return one (H, W, 3) uint8 frame per row, or None without a render mode."""
         if self.render_mode is None:
             return None
@@ -170,7 +170,7 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if isinstance(seed, (int, np.integer)):
             return [int(seed) + i for i in range(self.num_envs)]
-        seeds = list(seed) if seed is not None else [None] * self.num_envs
+        seeds: list[int | None] = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be an int or {self.num_envs} entries, got {len(seeds)}")
         if not self._ready:  # rows without a seed still need a stream of their own

@@ -12,6 +12,8 @@ Source: MiniGrid 3.2 ``Grid.process_vis`` and ``MiniGridEnv.gen_obs_grid``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -72,7 +74,7 @@ def observe(
         for column in range(VIEW):
             if world.grid[n, np.uint64(start + column * right)] < OPAQUE:
                 transparent |= 1 << column
-        entry = np.int64(rows[seen, transparent])
+        entry: Any = np.int64(rows[seen, transparent])
         visible, seen = entry & ROW_MASK, entry >> VIEW
         for column in range(VIEW):
             cell = (

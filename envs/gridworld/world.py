@@ -85,7 +85,8 @@ def cell_index(size: Size, x: int, y: int) -> int:
 @compiled
 def position(world: World, n: int, stride: int) -> int:
     """Return the padded index of row n's agent."""
-    return (world.agent[n, Y] + PAD) * stride + world.agent[n, X] + PAD
+    index: int = (world.agent[n, Y] + PAD) * stride + world.agent[n, X] + PAD
+    return index
 
 
 @compiled
@@ -123,11 +124,17 @@ def counter_integers(rng: npt.NDArray[np.uint64], n: int, low: int, high: int) -
     """Draw an integer in [low, high) from row n's counter-based stream."""
     rng[n, 1] += np.uint64(1)
     word = mix(rng[n, 0] + rng[n, 1] * np.uint64(0x9E3779B97F4A7C15))
-    return low + np.int64(((word >> np.uint64(32)) * np.uint64(high - low)) >> np.uint64(32))
+    drawn: Any = low + np.int64(((word >> np.uint64(32)) * np.uint64(high - low)) >> np.uint64(32))
+    return int(drawn)
 
 
-def generator_integers(rng: np.random.Generator, n: int, low: int, high: int) -> int:  # noqa: ARG001
-    """Draw as MiniGrid does; same signature as :func:`counter_integers`, for layouts run as Python."""
+def generator_integers(
+    rng: np.random.Generator,
+    n: int,  # noqa: ARG001 (the signature of counter_integers)
+    low: int,
+    high: int,
+) -> int:
+    """Draw as MiniGrid does, for layouts that are run as Python."""
     return int(rng.integers(low, high))
 
 

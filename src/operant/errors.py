@@ -68,9 +68,10 @@ class GammaMismatchError(OperantError, ValueError):
             agent_gamma: Discount of the agent, in [0, 1].
         """
         super().__init__(
-            f"design {design!r} uses gamma={design_gamma:g} but the agent uses gamma={agent_gamma:g}; "
-            f"a potential difference keeps the optimal policy only if both are equal. "
-            f"Build the design with gamma={agent_gamma:g}, or without gamma to follow the agent."
+            f"design {design!r} uses gamma={design_gamma:g} but the agent uses "
+            f"gamma={agent_gamma:g}; a potential difference keeps the optimal policy only if both "
+            f"are equal. Build the design with gamma={agent_gamma:g}, or without gamma to follow "
+            "the agent."
         )
 
 

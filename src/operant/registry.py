@@ -1,4 +1,4 @@
-"""One generic registry: id -> row. Rows name their object by a string, so listing imports nothing heavy."""
+"""One generic registry: id -> row. Rows name objects by strings, so listing imports nothing."""
 
 from __future__ import annotations
 

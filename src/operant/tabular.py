@@ -35,9 +35,9 @@ class TabularMDP:
     @property
     def num_states(self) -> int:
         """S."""
-        return self.next_state.shape[0]
+        return len(self.next_state)
 
     @property
     def num_actions(self) -> int:
         """A."""
-        return self.next_state.shape[1]
+        return int(self.next_state.shape[1])

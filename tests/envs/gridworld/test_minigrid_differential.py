@@ -146,7 +146,8 @@ def test_random_grids_random_loads_all_actions(data: st.DataObject) -> None:
     theirs = Arena(side)
     theirs.reset()
     world = new_world(1, size, 1)
-    cell = st.tuples(st.sampled_from(KINDS * 2 + DOORS + ["empty"] * 10), st.sampled_from(COLOR_NAMES))
+    kinds = st.sampled_from(KINDS * 2 + DOORS + ["empty"] * 10)
+    cell = st.tuples(kinds, st.sampled_from(COLOR_NAMES))
     for y in range(1, side - 1):
         for x in range(1, side - 1):
             kind, color = data.draw(cell)
@@ -154,10 +155,9 @@ def test_random_grids_random_loads_all_actions(data: st.DataObject) -> None:
                 kind = "empty"
             theirs.grid.set(x, y, None if kind == "empty" else build(kind, color))
             triple = (1, 0, 0) if kind == "empty" else theirs.grid.get(x, y).encode()
-            name = cells.OBJECTS[triple[0]]
-            world.grid[0, cell_index(size, x, y)] = (
-                cells.EMPTY if kind == "empty" else cells.code(name, cells.COLORS[triple[1]], triple[2])
-            )
+            name, tint = cells.OBJECTS[triple[0]], cells.COLORS[triple[1]]
+            packed = cells.EMPTY if kind == "empty" else cells.code(name, tint, triple[2])
+            world.grid[0, cell_index(size, x, y)] = packed
     load = data.draw(st.sampled_from([None, "key", "ball"]))
     color = data.draw(st.sampled_from(COLOR_NAMES))
     theirs.carrying = build(load, color) if load else None

@@ -1,0 +1,242 @@
+"""What every learning agent offers: batched, exactly resumable, and without pickle.
+
+An agent trains on a Gymnasium vector env and never learns which env or reward design it is.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from operant.errors import GammaMismatchError
+from operant.types import Obs
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = dict[str, Array]
+Json: TypeAlias = dict[str, Any]
+AnyVectorEnv: TypeAlias = VectorEnv[Any, Any, Any]
+OnRollout: TypeAlias = Callable[["Agent"], bool | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AgentConfig:
+    """Hyper-parameters common to all agents; a subclass adds its own.
+
+    Attributes:
+        gamma: Discount, in [0, 1].
+    """
+
+    gamma: float = 0.99
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If a value is out of range.
+        """
+        check_range("gamma", self.gamma, 0.0, 1.0)
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build a config from what :meth:`to_json` returned; missing fields keep their defaults.
+
+        Raises:
+            ValueError: If a field does not exist or its value is out of range.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=3) or known
+                raise ValueError(f"{cls.__name__} has no field {name!r}; did you mean {near}?")
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**fields)
+
+
+class Policy(Protocol):
+    """What chooses actions: an agent, or a policy rebuilt from an exported state."""
+
+    def act(self, obs: Obs, *, deterministic: bool) -> Array:
+        """Choose one action per row of a batch of observations; see :meth:`Agent.act`."""
+
+    def sampling(self, seed: int) -> AbstractContextManager[None]:
+        """Make :meth:`act` reproducible within the context; see :meth:`Agent.sampling`."""
+
+
+class Agent(abc.ABC):
+    """A learner on a batch of N envs.
+
+    Attributes:
+        env: The vector env it trains on.
+        config: Its hyper-parameters.
+        seed: Root of everything random in it, including the env's first reset.
+    """
+
+    id: ClassVar[str]
+    """Registry id."""
+    config_class: ClassVar[type[AgentConfig]]
+    """Type of :attr:`config`."""
+
+    def __init__(self, env: AnyVectorEnv, *, config: AgentConfig, seed: int) -> None:
+        """Check that the env suits an agent.
+
+        Args:
+            env: Vector env in ``SAME_STEP`` autoreset mode.
+            config: Hyper-parameters.
+            seed: Non-negative integer.
+
+        Raises:
+            ValueError: If the autoreset mode is another, or the seed is negative.
+            GammaMismatchError: If the env carries a reward design with another discount.
+        """
+        require_same_step(env)
+        check_gamma(env, config.gamma)
+        if seed < 0:
+            raise ValueError(f"seed must be >= 0, got {seed}")
+        self.env, self.config, self.seed = env, config, seed
+
+    @property
+    def gamma(self) -> float:
+        """Discount, in [0, 1]."""
+        return self.config.gamma
+
+    @property
+    @abc.abstractmethod
+    def num_steps(self) -> int:
+        """Env transitions trained on so far, summed over all rows and :meth:`learn` calls."""
+
+    @abc.abstractmethod
+    def learn(self, total_steps: int, on_rollout: OnRollout | None = None) -> None:
+        """Train until ``num_steps >= total_steps``.
+
+        Only whole rollouts are collected, so ``num_steps`` may end past ``total_steps`` by less
+        than one rollout. Schedules run over ``total_steps``: when resuming, pass the same number.
+
+        Args:
+            total_steps: Env transitions in total, earlier calls included.
+            on_rollout: Called with the agent at every rollout boundary: before each collection
+                (first at the start) and once more at the end. Training stops where it returns
+                False; the state is then as good as at any other boundary.
+        """
+
+    @abc.abstractmethod
+    def act(self, obs: Obs, *, deterministic: bool) -> Array:
+        """Choose one action per row.
+
+        Args:
+            obs: Batch of observations, leading axis (B,).
+            deterministic: True for the mode of the policy, False to sample from it. Samples
+                advance the training stream unless drawn within :meth:`sampling`.
+
+        Returns:
+            (B, ...) actions.
+        """
+
+    @abc.abstractmethod
+    def sampling(self, seed: int) -> AbstractContextManager[None]:
+        """Within the context, :meth:`act` draws from its own stream of this seed.
+
+        What it draws is thus reproducible, and training continues as if nothing had been drawn.
+        """
+
+    @abc.abstractmethod
+    def training_state(self) -> tuple[Arrays, Json]:
+        """Return everything needed to continue bit for bit; call at a rollout boundary.
+
+        Returns:
+            Arrays by name, and JSON data. ``json["exact_resume"]`` is False if the env cannot
+            save its state; the env is then reset on load.
+        """
+
+    @abc.abstractmethod
+    def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
+        """Continue from what :meth:`training_state` of an equally built agent returned.
+
+        Raises:
+            ValueError: If the state belongs to another agent or config.
+        """
+
+    @abc.abstractmethod
+    def policy_state(self) -> tuple[Arrays, Json]:
+        """Return the policy alone, for :func:`operant.agents.load_policy`."""
+
+    @classmethod
+    @abc.abstractmethod
+    def load_policy(
+        cls,
+        arrays: Mapping[str, Array],
+        config: AgentConfig,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+    ) -> Policy:
+        """Rebuild a policy; see :func:`operant.agents.load_policy`."""
+
+    @abc.abstractmethod
+    def metrics(self) -> dict[str, float]:
+        """Return the last training scalars under SB3's names, e.g. ``"train/value_loss"``."""
+
+
+def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
+    """Check one hyper-parameter.
+
+    Raises:
+        ValueError: If ``value`` is outside [low, high].
+    """
+    if not low <= value <= high:
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
+
+
+def layers(env: AnyVectorEnv) -> Iterator[AnyVectorEnv]:
+    """Iterate over a vector env and everything it wraps, from the outside in."""
+    layer: AnyVectorEnv | None = env
+    while layer is not None:
+        yield layer
+        layer = getattr(layer, "env", None)
+
+
+def require_same_step(env: AnyVectorEnv) -> None:
+    """Refuse an env whose autoreset does not happen within the step that ends an episode.
+
+    Raises:
+        ValueError: With the remedy.
+    """
+    # Gymnasium's Sync and Async envs share one metadata dict per class of env: ask the env first.
+    mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
+    if mode != AutoresetMode.SAME_STEP:
+        raise ValueError(
+            f"autoreset_mode must be SAME_STEP, got {mode}: agents train on every row of every "
+            "step. Build the env with autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP: "
+            "gymnasium.make_vec(id, num_envs=N, autoreset_mode=...), or in vector_kwargs for a "
+            "vectorization_mode of 'sync' or 'async'."
+        )
+
+
+def check_gamma(env: AnyVectorEnv, gamma: float) -> None:
+    """Check that the reward designs around an env were built for the agent's discount.
+
+    Raises:
+        GammaMismatchError: If one was not; it names both values.
+    """
+    for layer in layers(env):
+        design = getattr(layer, "design", None)  # NormalizeReward has a gamma too, but no design
+        built_for = getattr(layer, "gamma", None)
+        if design is not None and built_for is not None and built_for != gamma:
+            raise GammaMismatchError(design.id, built_for, gamma)

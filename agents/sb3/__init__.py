@@ -1,0 +1,1 @@
+"""Stable-Baselines3 as agents, and its vector env over any Gymnasium vector env."""

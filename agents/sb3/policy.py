@@ -1,0 +1,122 @@
+"""Networks of the Stable-Baselines3 agents, and a policy that only acts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gymnasium as gym
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space
+
+from operant.agents.base import Array, Arrays
+from operant.agents.sb3.config import SB3Config
+from operant.agents.sb3.encoder import OneHotGrid, has_categorical, subspaces
+from operant.agents.sb3.streams import Streams
+from operant.types import Obs
+
+ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
+
+
+class SB3Policy:
+    """Acts with a network; stochastic draws come from its own streams."""
+
+    def __init__(self, network: BasePolicy, streams: Streams, config: SB3Config) -> None:
+        """Combine a network with the streams that stochastic actions draw from."""
+        self.network, self._streams, self._config = network, streams, config
+
+    def act(self, obs: Obs, *, deterministic: bool) -> Array:
+        """Choose one action per row; see :meth:`operant.agents.base.Agent.act`."""
+        with self._streams.swapped():
+            actions, _ = self.network.predict(obs, deterministic=deterministic)
+        return actions
+
+    @contextlib.contextmanager
+    def sampling(self, seed: int) -> Iterator[None]:
+        """Draw from a stream of this seed; see :meth:`operant.agents.base.Agent.sampling`."""
+        kept = self._streams
+        self._streams = Streams(seed, threads=self._config.threads, device=self._config.device)
+        try:
+            yield
+        finally:
+            self._streams = kept
+
+
+def policy_name(observation_space: gym.Space[Any]) -> str:
+    """Return SB3's name of the policy class for a space.
+
+    Raises:
+        ValueError: If the space holds pixel images, for which these agents have no network.
+    """
+    parts = subspaces(observation_space).values()
+    if any(is_image_space(part) for part in parts):
+        raise ValueError(
+            "the observation space must not hold pixel images (uint8, 0 to 255), "
+            f"got {observation_space}; use stable_baselines3's CnnPolicy directly, on "
+            "operant.agents.sb3.vec_env.SB3VecEnv"
+        )
+    return "MultiInputPolicy" if isinstance(observation_space, spaces.Dict) else "MlpPolicy"
+
+
+def policy_kwargs(config: SB3Config, observation_space: gym.Space[Any]) -> dict[str, Any]:
+    """Return the keyword arguments of SB3's policy class."""
+    kwargs: dict[str, Any] = {
+        "net_arch": list(config.net_arch),
+        "activation_fn": ACTIVATIONS[config.activation],
+    }
+    if config.encoder == "onehot" and has_categorical(observation_space):
+        kwargs["features_extractor_class"] = OneHotGrid
+    return kwargs
+
+
+def rebuild_policy(
+    algorithm: type[BaseAlgorithm],
+    arrays: Mapping[str, Array],
+    config: SB3Config,
+    observation_space: gym.Space[Any],
+    action_space: gym.Space[Any],
+) -> SB3Policy:
+    """Build the network that an algorithm would, and fill it.
+
+    Raises:
+        ValueError: If names or shapes of the arrays do not fit it.
+    """
+    streams = Streams(0, threads=config.threads, device=config.device)
+    network_class = algorithm.policy_aliases[policy_name(observation_space)]
+    with streams.swapped():  # the initial weights are drawn, and thrown away
+        network = network_class(
+            observation_space,
+            action_space,
+            lambda _: config.learning_rate,
+            **policy_kwargs(config, observation_space),
+        ).to(config.device)
+    fill_module(network, arrays)
+    return SB3Policy(network, streams, config)
+
+
+def module_arrays(module: torch.nn.Module) -> Arrays:
+    """Return copies of a module's parameters and buffers."""
+    return {name: value.cpu().numpy().copy() for name, value in module.state_dict().items()}
+
+
+def fill_module(module: torch.nn.Module, arrays: Mapping[str, Array]) -> None:
+    """Load what :func:`module_arrays` returned.
+
+    Raises:
+        ValueError: If names or shapes differ.
+    """
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in arrays.items()}
+    if expected != found:
+        differing = sorted(dict(expected.items() ^ found.items()))
+        name = differing[0]
+        raise ValueError(
+            f"saved weights do not fit the network in {differing}: {name!r} should have shape "
+            f"{expected.get(name)}, got {found.get(name)}; load them with the config and env they "
+            "were saved with"
+        )
+    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})

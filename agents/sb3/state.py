@@ -1,0 +1,145 @@
+"""Everything mutable in a Stable-Baselines3 algorithm, as arrays and JSON and back.
+
+SB3's own zip holds neither generators nor the env, and pickles; this holds all and does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+
+from operant.agents.base import Array, Arrays, Json
+from operant.agents.sb3.config import EPISODES_LOGGED
+from operant.agents.sb3.policy import fill_module, module_arrays
+from operant.agents.sb3.vec_env import SB3VecEnv
+
+COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
+BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def prefixed(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
+    """Put arrays under a prefix."""
+    return {f"{prefix}/{name}": value for name, value in arrays.items()}
+
+
+def below(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
+    """Return the arrays under a prefix, without it."""
+    start = f"{prefix}/"
+    return {name[len(start) :]: value for name, value in arrays.items() if name.startswith(start)}
+
+
+def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Arrays, Json]:
+    """Return networks, optimiser, counters and statistics; ``counters`` name SB3's attributes."""
+    arrays = {
+        **prefixed("policy", module_arrays(model.policy)),
+        **prefixed("optimizer", _optimizer_arrays(model.policy.optimizer)),
+    }
+    meta = {
+        "counters": {name: getattr(model, name) for name in counters},
+        "action_space": model.action_space.np_random.bit_generator.state,
+        "episodes": list(model.ep_info_buffer or ()),
+        "successes": [bool(success) for success in model.ep_success_buffer or ()],
+    }
+    return arrays, meta
+
+
+def load_algorithm_state(model: BaseAlgorithm, arrays: Mapping[str, Array], meta: Json) -> None:
+    """Restore what :func:`algorithm_state` returned."""
+    fill_module(model.policy, below("policy", arrays))
+    _load_optimizer(model.policy.optimizer, below("optimizer", arrays))
+    for name, value in meta["counters"].items():
+        setattr(model, name, value)
+    model.action_space.np_random.bit_generator.state = meta["action_space"]
+    model.ep_info_buffer = deque(meta["episodes"], maxlen=EPISODES_LOGGED)
+    model.ep_success_buffer = deque(meta["successes"], maxlen=EPISODES_LOGGED)
+
+
+def env_state(model: BaseAlgorithm, venv: SB3VecEnv) -> tuple[Arrays, bool]:
+    """Return where the episodes stand, and whether that is exact.
+
+    The arrays are empty before the first reset, which is exact, and for envs that cannot save
+    their state, which is not.
+    """
+    if model._last_obs is None:
+        return {}, True
+    if not venv.has_state:
+        return {}, False
+    starts = model._last_episode_starts
+    return {
+        **prefixed("env", venv.get_state()),
+        **prefixed("last_obs", _tree_arrays(model._last_obs)),
+        "episode_starts": np.array(starts),
+    }, True
+
+
+def load_env_state(model: BaseAlgorithm, venv: SB3VecEnv, arrays: Mapping[str, Array]) -> None:
+    """Restore what :func:`env_state` returned; without it SB3 resets the env in ``learn``."""
+    if "episode_starts" not in arrays:
+        model._last_obs = model._last_episode_starts = None
+        return
+    venv.set_state(below("env", arrays))
+    model._last_obs = _tree(below("last_obs", arrays))
+    model._last_episode_starts = arrays["episode_starts"].copy()
+
+
+def replay_state(buffer: ReplayBuffer) -> tuple[Arrays, Json]:
+    """Return the filled part of a replay buffer."""
+    size = buffer.size()
+    arrays: Arrays = {}
+    for name in BUFFER:
+        parts = _tree_arrays(getattr(buffer, name))
+        arrays |= prefixed(name, {key: value[:size] for key, value in parts.items()})
+    return arrays, {"pos": buffer.pos, "full": buffer.full}
+
+
+def load_replay_state(buffer: ReplayBuffer, arrays: Mapping[str, Array], meta: Json) -> None:
+    """Restore what :func:`replay_state` returned, into a buffer of the same capacity."""
+    buffer.pos, buffer.full = meta["pos"], meta["full"]
+    size = buffer.size()
+    for name in BUFFER:
+        value = getattr(buffer, name)
+        for key, saved in below(name, arrays).items():
+            (value[key] if isinstance(value, dict) else value)[:size] = saved
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what strict JSON cannot say."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _optimizer_arrays(optimizer: torch.optim.Optimizer) -> Arrays:
+    # The groups' settings come from the config; SB3 sets the learning rate before each update.
+    return {
+        f"{index}/{name}": value.detach().cpu().numpy().copy()
+        for index, slots in optimizer.state_dict()["state"].items()
+        for name, value in slots.items()
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, arrays: Mapping[str, Array]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for path, value in arrays.items():
+        index, _, name = path.partition("/")
+        state.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _tree_arrays(value: Any) -> Arrays:
+    parts = value if isinstance(value, dict) else {"": value}
+    return {key: np.array(part) for key, part in parts.items()}
+
+
+def _tree(parts: Arrays) -> Any:
+    return (
+        parts[""].copy()
+        if set(parts) == {""}
+        else {key: part.copy() for key, part in parts.items()}
+    )

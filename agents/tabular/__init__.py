@@ -1,0 +1,1 @@
+"""Exact planning on explicit MDPs: the oracle of tests and cards."""

@@ -1,0 +1,208 @@
+"""Write the catalogue and API pages from the registries and modules, before Sphinx reads them.
+
+Adding a row or a module adds its documentation. Nothing is skipped: a row that cannot be loaded, or
+a design that cannot be built from its defaults, ends the build.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import operant
+from operant import benchmarks
+from operant.registry import Row
+
+API_PAGES = {
+    "core": ("errors", "registry", "seeding", "tabular", "testing", "types"),
+    "envs": ("envs",),
+    "reward_design": ("reward_design",),
+    "agents": ("agents",),
+    "benchmarks": ("benchmarks",),
+    "cli": ("cli",),
+}
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """Return a Markdown table; pipes inside cells are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def show(value: Any) -> str:
+    """Return a field for reading: yes and no, lists with commas, "none" for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        value = ", ".join(map(str, value))
+    return "none" if value == "" else str(value)
+
+
+def sentence(text: str) -> str:
+    """Return a summary as a sentence."""
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+
+
+def rows_of(package: str) -> list[Row]:
+    """Return the rows of the package's registry, by id."""
+    return list(importlib.import_module(f"operant.{package}").registry())
+
+
+def link(row: Row) -> str:
+    """Return a reference to what a row builds."""
+    return "{py:obj}`" + row.entry_point.replace(":", ".") + "`"
+
+
+def env_page(row: Row) -> str:
+    """Return the page of one env: its card and its feature table."""
+    card = operant.card(row.id)
+    facts = [
+        [field.name, show(getattr(card, field.name))]
+        for field in dataclasses.fields(card)
+        if field.name not in {"id", "description", "features"}
+    ]
+    features = [
+        [
+            f"`{f.name}`",
+            f.description,
+            f.dtype if f.shape == () else f"{f.dtype} {f.shape}",
+            f"{f.low:g} to {f.high:g}",
+            f.unit or "-",
+            show(f.privileged),
+        ]
+        for f in card.features
+    ]
+    head = ["feature", "meaning", "type", "range", "unit", "privileged"]
+    return (
+        f"# {row.id}\n\n{card.description}\n\n"
+        f"`gym.make({row.id!r})`, built by {link(row)} with {settings(row)}.\n\n"
+        f"{table(['', ''], facts)}\n## Features\n\n"
+        "A privileged feature is one that the agent's observation does not determine.\n\n"
+        f"{table(head, features)}"
+    )
+
+
+def settings(row: Row) -> str:
+    """Return the row's default arguments as code."""
+    arguments = ", ".join(f"{key}={value!r}" for key, value in row.kwargs.items())
+    return f"`{arguments}`" if arguments else "no arguments"
+
+
+def section(row: Row, facts: list[list[Any]]) -> str:
+    """Return the section of one row: summary, facts, signature and docstring of its object."""
+    package = ".".join(row.entry_point.split(".")[:2])
+    built = importlib.import_module(package).registry().load(row.id)
+    kind, options = ("class", "   :no-members:\n") if inspect.isclass(built) else ("function", "")
+    shown = [["defaults", settings(row)], ["tags", show(row.tags)], ["extra", show(row.extra)]]
+    return (
+        f"## {row.id}\n\n{sentence(row.summary)}\n\n"
+        f"{table(['', ''], [*shown, *facts])}\n"
+        f"```{{eval-rst}}\n.. auto{kind}:: {row.entry_point.replace(':', '.')}\n"
+        f"   :no-index:\n{options}```\n\n"
+    )
+
+
+def design_section(row: Row) -> str:
+    """Return the section of one design: what it promises and what it reads."""
+    design = operant.make_design(row.id)
+    facts = [[key, show(value)] for key, value in dataclasses.asdict(design.spec).items()]
+    return section(row, [*facts, ["features read", show(design.required_features())]])
+
+
+def suite_section(row: Row) -> str:
+    """Return the section of one suite: what is run, and how it is scored."""
+    suite = benchmarks.suite(row.id)
+
+    def called(name: str, arguments: Mapping[str, Any]) -> str:
+        return f"{name} {dict(arguments)}" if arguments else name
+
+    designs = tuple(called(design.label or design.id, design.kwargs) for design in suite.designs)
+    agents = tuple(called(agent.id, agent.config) for agent in suite.agents)
+    facts = [
+        ["environments", show(suite.env_ids)],
+        ["designs", show(designs)],
+        ["agents", show(agents)],
+        ["seeds", show(suite.seeds)],
+        ["budget", f"{suite.total_steps:,} env steps in {suite.num_envs} rows"],
+        ["gamma", suite.gamma],
+        ["evaluation", f"{suite.evaluation.points} x {suite.evaluation.episodes} episodes"],
+        ["runs", len(suite.runs())],
+    ]
+    return f"## {row.id}\n\n{sentence(row.summary)}\n\n{table(['', ''], facts)}\n"
+
+
+def catalogue_pages() -> dict[str, str]:
+    """Return the pages of the four registries by path."""
+    envs = rows_of("envs")
+    overview = [[f"[{row.id}](envs/{row.id}.md)", row.summary, ", ".join(row.tags)] for row in envs]
+    contents = "\n".join(f"envs/{row.id}" for row in envs)
+    pages = {f"envs/{row.id}.md": env_page(row) for row in envs}
+    pages["envs.md"] = (
+        f"# Environments\n\n{table(['id', 'summary', 'tags'], overview)}\n"
+        f"```{{toctree}}\n:hidden:\n\n{contents}\n```\n"
+    )
+    pages["designs.md"] = "# Reward designs\n\n" + (
+        "The facts of a design are those of {py:class}`~operant.reward_design.base.DesignSpec`.\n\n"
+    )
+    pages["designs.md"] += "".join(design_section(row) for row in rows_of("reward_design"))
+    agents = "".join(section(row, []) for row in rows_of("agents"))
+    pages["agents.md"] = f"# Agents\n\n{agents}"
+    suites = "".join(suite_section(row) for row in rows_of("benchmarks"))
+    pages["suites.md"] = f"# Suites\n\n{suites}"
+    return pages
+
+
+def public_modules(name: str) -> list[str]:
+    """Return a module and all public modules below it, by import name."""
+    module = importlib.import_module(name)
+    found = [name]
+    for info in pkgutil.iter_modules(getattr(module, "__path__", [])):
+        if not info.name.startswith("_"):
+            found += public_modules(f"{name}.{info.name}")
+    return found
+
+
+def api_pages() -> dict[str, str]:
+    """Return one page per layer with all its public modules."""
+    pages = {}
+    for title, roots in API_PAGES.items():
+        names = [name for root in roots for name in public_modules(f"operant.{root}")]
+        if title == "core":
+            names.insert(0, "operant")
+        body = "".join(f"## {n}\n\n```{{eval-rst}}\n.. automodule:: {n}\n```\n\n" for n in names)
+        pages[f"api/{title}.md"] = f"# {title}\n\n{body}"
+    return pages
+
+
+def write(app: Any) -> None:
+    """Write all pages below ``docs/generated``, and remove those of rows that are gone."""
+    folder = Path(app.srcdir) / "generated"
+    pages = catalogue_pages() | api_pages()
+    for old in folder.rglob("*.md"):
+        if old.relative_to(folder).as_posix() not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:  # unchanged pages are not built again
+            path.write_text(text)
+
+
+def skip_tuple_fields(
+    _app: Any, _what: str, _name: str, thing: Any, _skip: bool, _options: Any
+) -> bool | None:
+    """Leave out Python's own "Alias for field number 0"; the class describes its fields."""
+    return True if str(thing.__doc__).startswith("Alias for field number") else None
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("builder-inited", write)
+    app.connect("autodoc-skip-member", skip_tuple_fields)
+    return {"parallel_read_safe": True}

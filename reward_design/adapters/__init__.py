@@ -1,0 +1,1 @@
+"""Where designs meet the world: scalar envs, vector envs, stable-baselines3."""

@@ -1,0 +1,151 @@
+"""A design attached to a stream of steps: what the scalar and the vector wrapper share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorWrapper
+
+from operant.errors import OperantError
+from operant.reward_design.adapters.transitions import TransitionTracker, section
+from operant.reward_design.base import DesignContext, RewardDesign
+from operant.types import Bool, Float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredStep:
+    """One step of N rows, scored.
+
+    Attributes:
+        reward: Designed reward, (N,) float64; 0 in pseudo-steps.
+        true_reward: The env's own reward, (N,) float64.
+        terms: Name -> contribution to ``reward``, (N,) float64.
+        valid: (N,) bool, False in pseudo-steps.
+        done: (N,) bool, the episode ended with this step.
+        episode: ``episode_true_return``, ``episode_designed_return`` (undiscounted) and
+            ``episode_length``, (N,) each, meaningful where ``done``.
+    """
+
+    reward: Float
+    true_reward: Float
+    terms: dict[str, Float]
+    valid: Bool
+    done: Bool
+    episode: dict[str, npt.NDArray[Any]]
+
+
+class StreamScorer:
+    """Feeds steps to a design and keeps each row's returns."""
+
+    def __init__(
+        self, design: RewardDesign, tracker: TransitionTracker, context: DesignContext
+    ) -> None:
+        """Attach the design.
+
+        Raises:
+            GammaMismatchError: If the design was built for another discount.
+            OperantError: If the design's rewards are not known step by step, or it lacks features.
+        """
+        if design.spec.timing != "step":
+            raise OperantError(
+                f"design {design.id!r} has timing {design.spec.timing!r}: its rewards are not "
+                "known while the env steps, so no wrapper can return them; train with "
+                "operant.reward_design.adapters.sb3.DesignCallback instead"
+            )
+        design.setup(context)
+        self._design, self._tracker, self._num = design, tracker, context.num_envs
+        self._true_return = np.zeros(self._num)
+        self._designed_return = np.zeros(self._num)
+
+    def reset(self, obs: Any, infos: Mapping[str, Any], mask: Bool | None = None) -> None:
+        """Start episodes; arguments as in :meth:`TransitionTracker.reset`."""
+        started = self._tracker.reset(obs, infos, mask)
+        self._design.reset(started)  # an episode may have been abandoned half-way
+        self._true_return[started] = 0.0
+        self._designed_return[started] = 0.0
+
+    def step(
+        self,
+        action: Any,
+        obs: Any,
+        reward: npt.ArrayLike,
+        terminated: npt.ArrayLike,
+        truncated: npt.ArrayLike,
+        infos: Mapping[str, Any],
+    ) -> ScoredStep:
+        """Score one ``env.step``; arguments as in :meth:`TransitionTracker.step`."""
+        t = self._tracker.step(action, obs, reward, terminated, truncated, infos)
+        scored = self._design(t)
+        rows = t.env_ids
+        valid = self._spread(np.ones(len(t), np.bool_), rows)
+        done = self._spread(t.done, rows)
+        designed = self._spread(scored.total, rows)
+        self._true_return[rows] += t.reward
+        self._designed_return += designed
+        episode = {
+            "episode_true_return": self._true_return.copy(),
+            "episode_designed_return": self._designed_return.copy(),
+            "episode_length": self._spread(t.episode_step + 1, rows),
+        }
+        self._true_return[done] = 0.0
+        self._designed_return[done] = 0.0
+        return ScoredStep(
+            reward=designed,
+            true_reward=np.array(reward, np.float64),
+            terms={name: self._spread(value, rows) for name, value in scored.terms.items()},
+            valid=valid,
+            done=done,
+            episode=episode,
+        )
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything needed to continue mid-episode, as arrays."""
+        return {
+            "true_return": self._true_return.copy(),
+            "designed_return": self._designed_return.copy(),
+            **{f"tracker/{name}": value for name, value in self._tracker.get_state().items()},
+            **{f"design/{name}": value for name, value in self._design.state_dict().items()},
+        }
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what :meth:`get_state` returned."""
+        self._true_return = state["true_return"].copy()
+        self._designed_return = state["designed_return"].copy()
+        self._tracker.set_state(section(state, "tracker/"))
+        self._design.load_state_dict(section(state, "design/"))
+
+    def _spread(self, values: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return (N,) values, 0 in rows without a transition."""
+        if len(rows) == self._num:
+            return values
+        out = np.zeros(self._num, values.dtype)
+        out[rows] = values
+        return out
+
+
+def layers(env: Any) -> Iterator[Any]:
+    """Iterate over an env and all it wraps, outermost first."""
+    while isinstance(env, (gym.Wrapper, VectorWrapper)):
+        yield env
+        env = env.env
+    yield env
+
+
+def refuse_second_design(env: Any) -> None:
+    """Make sure no wrapper of ``env`` carries a design already.
+
+    Raises:
+        OperantError: If one does: its reward is not the true reward any more.
+    """
+    for layer in layers(env):
+        design = getattr(layer, "design", None)
+        if isinstance(design, RewardDesign):
+            raise OperantError(
+                f"{env} already carries reward design {design.id!r}; a second one would take its "
+                "designed reward for the true one. Shape the plain env with one design."
+            )

@@ -1,0 +1,293 @@
+"""From Gymnasium's step format to transitions: the one place that knows about autoreset.
+
+Gymnasium has three conventions for what a vector env returns when an episode ends. All of them
+leave here as :class:`~operant.types.Transition` objects with the true successor and without
+pseudo-steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import concatenate, create_empty_array
+
+from operant.errors import OperantError
+from operant.types import Bool, Card, Feature, Features, Obs, Transition, take_rows
+
+_ARRAY_SPACES = (
+    gym.spaces.Box,
+    gym.spaces.Discrete,
+    gym.spaces.MultiDiscrete,
+    gym.spaces.MultiBinary,
+)
+
+
+def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    """Return how a vector env starts the next episode.
+
+    Raises:
+        OperantError: If the env does not say.
+    """
+    # SyncVectorEnv and AsyncVectorEnv write their mode into a metadata dict that all envs of one
+    # class share, so a later env overwrites it; their attribute is theirs alone.
+    mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
+    if mode is None:
+        raise OperantError(
+            f"{env} does not say how it resets: set env.metadata['autoreset_mode'] to a member of "
+            "gymnasium.vector.AutoresetMode (a guess would credit rewards to the wrong states)"
+        )
+    return AutoresetMode(mode)
+
+
+def feature_table(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> tuple[Feature, ...]:
+    """Return the feature table of a scalar or vector env, through wrappers; () if it has none."""
+    base: Any = env.unwrapped
+    if isinstance(base, SyncVectorEnv):
+        return feature_table(base.envs[0])
+    if isinstance(base, AsyncVectorEnv):  # asking a worker for an absent attribute would kill it
+        probe = base.env_fns[0]()
+        try:
+            return feature_table(probe)
+        finally:
+            probe.close()
+    card = getattr(base, "card", None)
+    return card.features if isinstance(card, Card) else ()
+
+
+class TransitionTracker:
+    """Remembers where each row is, and turns steps into transitions.
+
+    Arrays are passed on without a copy where no episode ended, so the env must return fresh arrays
+    at each step (Gymnasium's default); ``copy`` is for envs that reuse theirs.
+    """
+
+    def __init__(
+        self,
+        *,
+        observation_space: gym.Space[Any],
+        num_envs: int,
+        autoreset_mode: AutoresetMode,
+        copy: bool = False,
+    ) -> None:
+        """Create a tracker without episodes; :meth:`reset` starts them.
+
+        Args:
+            observation_space: Space of one observation: an array space, or a Dict of them.
+            num_envs: Number of rows.
+            autoreset_mode: What the env returns when an episode ends.
+            copy: True if the env writes into arrays it returned before.
+
+        Raises:
+            TypeError: If observations are not arrays.
+        """
+        leaves = (
+            observation_space.spaces
+            if isinstance(observation_space, gym.spaces.Dict)
+            else {"observation": observation_space}
+        )
+        for name, leaf in leaves.items():
+            if not isinstance(leaf, _ARRAY_SPACES):
+                raise TypeError(
+                    f"{name!r} has space {leaf}, which has no array form; drop it with "
+                    "gymnasium.wrappers.FilterObservation or flatten it with FlattenObservation"
+                )
+        self._space, self._num, self._mode, self._copy = (
+            observation_space,
+            num_envs,
+            autoreset_mode,
+            copy,
+        )
+        self._rows = np.arange(num_envs)
+        self._obs: Obs | None = None
+        self._features: Features = {}
+        self._episode_step = np.zeros(num_envs, np.int64)
+        # Rows whose episode is over; stepping them is a pseudo-step in NEXT_STEP mode, an error in
+        # DISABLED mode, and SAME_STEP mode has none.
+        self._ended = np.zeros(num_envs, np.bool_)
+
+    def reset(self, obs: Any, infos: Mapping[str, Any], mask: Bool | None = None) -> Bool:
+        """Start episodes.
+
+        Args:
+            obs: The batch ``env.reset`` returned.
+            infos: Its infos.
+            mask: The ``reset_mask`` option, (N,) bool; None if all rows were reset.
+
+        Returns:
+            (N,) bool, the rows that start an episode.
+        """
+        started = np.ones(self._num, np.bool_) if mask is None else np.array(mask, np.bool_)
+        batch = self._batch(obs)
+        features: Features = _features(infos, started)
+        if self._obs is None or started.all():
+            self._obs, self._features = batch, features
+        else:
+            rows = np.flatnonzero(started)
+            self._obs = _replaced(self._obs, rows, take_rows(batch, rows))
+            self._features = _replaced_features(self._features, rows, features)
+        self._episode_step = np.where(started, 0, self._episode_step)
+        self._ended = self._ended & ~started
+        return started
+
+    def step(
+        self,
+        action: Any,
+        obs: Any,
+        reward: npt.ArrayLike,
+        terminated: npt.ArrayLike,
+        truncated: npt.ArrayLike,
+        infos: Mapping[str, Any],
+    ) -> Transition:
+        """Return the transitions of one ``env.step``; rows in pseudo-steps are left out.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset, and in DISABLED mode if a row goes
+                on after its episode ended.
+            OperantError: If the env withholds final observations or features.
+        """
+        if self._obs is None:
+            raise gym.error.ResetNeeded("call env.reset() before env.step()")
+        terminated, truncated = np.asarray(terminated, np.bool_), np.asarray(truncated, np.bool_)
+        done = terminated | truncated
+        batch = self._batch(obs)
+        features: Features = _features(infos, np.ones(self._num, np.bool_))
+        _same_names(self._features, features)
+        next_obs, next_features = batch, features
+        if self._mode is AutoresetMode.SAME_STEP and done.any():
+            next_obs, next_features = self._finals(batch, features, infos, done)
+        transition = Transition(
+            obs=self._obs,
+            action=np.asarray(action),
+            next_obs=next_obs,
+            reward=np.asarray(reward, np.float64),
+            terminated=terminated,
+            truncated=truncated,
+            features=next_features,
+            prev_features=self._features,
+            env_ids=self._rows,
+            episode_step=self._episode_step,
+        )
+        if self._ended.any():
+            transition = self._without_ended(transition)
+        self._obs, self._features = batch, features
+        self._episode_step = np.where(done | self._ended, 0, self._episode_step + 1)
+        self._ended = done & (self._mode is not AutoresetMode.SAME_STEP)
+        return transition
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything needed to continue mid-episode, as arrays.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset.
+        """
+        if self._obs is None:
+            raise gym.error.ResetNeeded("call env.reset() before saving the state")
+        obs = self._obs if isinstance(self._obs, dict) else {"": self._obs}
+        return {
+            "episode_step": self._episode_step,
+            "ended": self._ended,
+            **{f"obs/{name}": value for name, value in obs.items()},
+            **{f"features/{name}": value for name, value in self._features.items()},
+        }
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what :meth:`get_state` returned."""
+        self._episode_step, self._ended = state["episode_step"], state["ended"]
+        obs = section(state, "obs/")
+        self._obs = obs if isinstance(self._space, gym.spaces.Dict) else obs[""]
+        self._features = section(state, "features/")
+
+    def _batch(self, obs: Any) -> Obs:
+        if isinstance(obs, dict):
+            return {name: np.array(value, copy=self._copy or None) for name, value in obs.items()}
+        return np.array(obs, copy=self._copy or None)
+
+    def _finals(
+        self, obs: Obs, features: Features, infos: Mapping[str, Any], done: Bool
+    ) -> tuple[Obs, Features]:
+        """Put the last states of the episodes that ended in the place of the first of the next."""
+        if "final_obs" not in infos:
+            raise OperantError(
+                "the env is in SAME_STEP mode and ended an episode without infos['final_obs']: "
+                "the true successor is lost"
+            )
+        rows = np.flatnonzero(done)
+        empty = create_empty_array(self._space, n=len(rows))
+        last: Any = concatenate(self._space, [infos["final_obs"][row] for row in rows], empty)
+        last_features = _features(infos.get("final_info", {}), done)
+        return _replaced(obs, rows, last), _replaced_features(features, rows, last_features)
+
+    def _without_ended(self, t: Transition) -> Transition:
+        if self._mode is AutoresetMode.DISABLED:
+            raise gym.error.ResetNeeded(
+                f"the episodes of rows {np.flatnonzero(self._ended).tolist()} have ended; call "
+                "env.reset(), or env.reset(options={'reset_mask': ended}) on a vector env"
+            )
+        rows = np.flatnonzero(~self._ended)
+        return Transition(
+            obs=take_rows(t.obs, rows),
+            action=t.action[rows],
+            next_obs=take_rows(t.next_obs, rows),
+            reward=t.reward[rows],
+            terminated=t.terminated[rows],
+            truncated=t.truncated[rows],
+            features={name: value[rows] for name, value in t.features.items()},
+            prev_features={name: value[rows] for name, value in t.prev_features.items()},
+            env_ids=rows,
+            episode_step=t.episode_step[rows],
+        )
+
+
+def section(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the entries whose name starts with ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
+
+
+def _features(infos: Mapping[str, Any], rows: Bool) -> dict[str, npt.NDArray[Any]]:
+    """Read ``infos["features"]``; names that start with ``_`` are Gymnasium's masks."""
+    published = infos.get("features", {})
+    features = {}
+    for name, value in published.items():
+        if name.startswith("_"):
+            continue
+        mask = published.get(f"_{name}")
+        if mask is not None and not mask[rows].all():
+            raise OperantError(f"the env publishes feature {name!r} for some rows only")
+        array = np.asarray(value)
+        # Gymnasium batches what it does not know (np.bool_, say) as objects.
+        features[name] = array.astype(np.float64) if array.dtype == object else array
+    return features
+
+
+def _same_names(before: Features, after: Features) -> None:
+    if before.keys() != after.keys():
+        raise OperantError(
+            f"the env published features {sorted(before)} and then {sorted(after)}; it must "
+            "publish the same ones at reset, at each step and in final_info"
+        )
+
+
+def _replaced(batch: Obs, rows: npt.NDArray[np.intp], values: Obs) -> Obs:
+    if isinstance(batch, dict) and isinstance(values, dict):
+        return {name: _replaced_array(value, rows, values[name]) for name, value in batch.items()}
+    return _replaced_array(np.asarray(batch), rows, np.asarray(values))
+
+
+def _replaced_features(old: Features, rows: npt.NDArray[np.intp], new: Features) -> Features:
+    _same_names(old, new)
+    return {name: _replaced_array(value, rows, new[name][rows]) for name, value in old.items()}
+
+
+def _replaced_array(
+    array: npt.NDArray[Any], rows: npt.NDArray[np.intp], values: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    copy = array.copy()
+    copy[rows] = values
+    return copy

@@ -1,0 +1,1 @@
+"""Rewards for novelty: what the agent has not seen."""

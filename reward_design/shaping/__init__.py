@@ -1,0 +1,1 @@
+"""Additive rewards computed from one transition."""

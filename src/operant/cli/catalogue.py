@@ -1,0 +1,131 @@
+"""``operant envs``, ``designs``, ``agents``, ``suites``: what there is, and one in detail."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from typing import Annotated, Any
+
+from rich.markup import escape
+from tyro.conf import Positional, arg
+
+from operant.registry import Registry, Row
+
+Name = Annotated[Positional[str], arg(metavar="ID")]
+
+
+def envs(name: Name = "", json: bool = False) -> int:
+    """List the environments, or show the card of one.
+
+    Args:
+        name: An id, to see its card and feature table.
+        json: Print JSON.
+    """
+    import operant
+    from operant import envs as package
+
+    if not name:
+        return _list("environments", package.registry(), json)
+    card = operant.card(name)
+    if json:
+        return _json(dataclasses.asdict(card))
+    from operant.cli.output import console, table
+
+    for field in dataclasses.fields(card):
+        value = getattr(card, field.name)
+        if field.name != "features" and value != "":
+            console.print(f"[bold]{field.name:>12}[/]  {escape(str(value))}", soft_wrap=True)
+    rows = [
+        (
+            f.name,
+            f.dtype,
+            f"[{f.low:g}, {f.high:g}]",
+            f.unit,
+            "yes" if f.privileged else "",
+            f.description,
+        )
+        for f in card.features
+    ]
+    table("\nfeatures", ("name", "type", "range", "unit", "privileged", "meaning"), rows)
+    return 0
+
+
+def designs(name: Name = "", json: bool = False) -> int:
+    """List the reward designs, or show one with its arguments and its promise.
+
+    Args:
+        name: An id.
+        json: Print JSON.
+    """
+    from operant import reward_design
+
+    registry = reward_design.registry()
+    if not name:
+        return _list("reward designs", registry, json)
+    spec = dataclasses.asdict(reward_design.make_design(name).spec)
+    return _detail(registry[name], registry.load(name), spec, json)
+
+
+def agents(name: Name = "", json: bool = False) -> int:
+    """List the agents, or show one with its hyper-parameters.
+
+    Args:
+        name: An id.
+        json: Print JSON.
+    """
+    from operant import agents as package
+
+    registry = package.registry()
+    if not name:
+        return _list("agents", registry, json)
+    found = registry.load(name)
+    config = getattr(found, "config_class", None)
+    return _detail(registry[name], config or found, config().to_json() if config else {}, json)
+
+
+def suites(name: Name = "", json: bool = False) -> int:
+    """List the benchmark suites, or show what one runs.
+
+    Args:
+        name: An id.
+        json: Print JSON.
+    """
+    from operant import benchmarks
+
+    registry = benchmarks.registry()
+    if not name:
+        return _list("suites", registry, json)
+    return _json(dataclasses.asdict(benchmarks.suite(name)))
+
+
+def _list(title: str, registry: Registry[Any], as_json: bool) -> int:
+    from operant.cli.output import table
+
+    if as_json:
+        return _json([{**dataclasses.asdict(row), "kwargs": dict(row.kwargs)} for row in registry])
+    rows = [(row.id, row.summary, ", ".join(row.tags), row.extra) for row in registry]
+    table(title, ("id", "what it is", "tags", "extra"), rows)
+    return 0
+
+
+def _detail(row: Row, documented: Any, facts: dict[str, Any], as_json: bool) -> int:
+    from operant.cli.output import console
+
+    if as_json:
+        return _json({"id": row.id, "summary": row.summary, **facts})
+    console.print(f"[bold]{row.id}[/]  {row.summary}\n")
+    console.print(inspect.getdoc(documented) or "", soft_wrap=True, markup=False)
+    arguments = inspect.getdoc(documented.__init__) if inspect.isclass(documented) else ""
+    if arguments and "Args:" in arguments and not dataclasses.is_dataclass(documented):
+        console.print("\n" + arguments, soft_wrap=True, markup=False)
+    if facts:
+        console.print("")
+    for key, value in facts.items():
+        console.print(f"[bold]{key:>16}[/]  {escape(str(value))}", soft_wrap=True)
+    return 0
+
+
+def _json(value: Any) -> int:
+    print(json.dumps(value, indent=1, sort_keys=True))
+    return 0

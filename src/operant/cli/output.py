@@ -1,0 +1,100 @@
+"""What several commands print and parse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from operant.benchmarks.bench import Report
+    from operant.benchmarks.executors import Result
+
+console = Console(soft_wrap=False, highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table."""
+    made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
+    for name in columns:
+        made.add_column(name, overflow="fold")
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    console.print(made)
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """Parse the value of an option that takes a JSON object.
+
+    Raises:
+        ValueError: If it is not one; names the option.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{option} must be a JSON object, got {text!r}: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{option} must be a JSON object like '{{\"scale\": 2}}', got {text!r}")
+    return value
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """Return the exit code that says how runs ended, and print what to do where they did not."""
+    from operant.cli import FAILED, INTERRUPTED, OK
+
+    outcomes = {result.outcome for result in results}
+    if "failed" in outcomes:
+        for result in results:
+            if result.outcome == "failed":
+                console.print(
+                    f"[red]failed[/] {result.folder}: {escape(result.error)}", soft_wrap=True
+                )
+        return FAILED
+    if "interrupted" in outcomes:
+        console.print("Stopped and saved. The same command continues where it was.")
+        return INTERRUPTED
+    if "busy" in outcomes:
+        console.print("Some runs are being worked on by another process; run again later.")
+        return INTERRUPTED
+    return OK
+
+
+def summary(made: Report) -> None:
+    """Print the leaderboard as a table, and where the page is."""
+    from operant.benchmarks.report import text
+
+    rows = []
+    for row in made.leaderboard.rows:
+        gap = "?" if row.gap is None else text.signed(row.gap.value)
+        verdict = "HACKED" if row.hacked else ""
+        rows.append(
+            (
+                row.env_id,
+                row.design,
+                row.agent,
+                f"{text.percent(row.success.value)} {text.percent_range(row.success)}",
+                row.ties,
+                gap,
+                verdict,
+                text.steps_to_solve(row),
+                f"{len(row.seeds)} ({row.status})",
+            )
+        )
+    columns = ("env", "design", "agent", "true success [95 % CI]", "ties", "hacking gap", "")
+    table(made.html.parent.name, (*columns, "steps to 80 %", "seeds"), rows)
+    for problem in made.problems:
+        console.print(f"[yellow]not counted[/] {escape(problem)}", soft_wrap=True)
+    console.print(f"\nLeaderboard: {shown(made.html)}\nas a table:  {shown(made.markdown)}")
+
+
+def shown(path: Path) -> str:
+    """Return a path as the user would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
