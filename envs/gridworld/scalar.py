@@ -74,6 +74,11 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         self._ready = False
 
     @property
+    def max_steps(self) -> int:
+        """Time limit in env steps."""
+        return self.simulator.size.max_steps
+
+    @property
     def card(self) -> Card:
         """The env's card, with its feature table."""
         family, size = self.simulator.family, self.simulator.size

@@ -114,7 +114,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             mask = np.asarray(options["reset_mask"], np.bool_)
             if mask.shape != (self.num_envs,):
                 raise ValueError(f"reset_mask must have shape ({self.num_envs},), got {mask.shape}")
-        self.simulator.seed(self._seeds(seed))
+        seeds = self._seeds(seed)
+        self.simulator.seed([s if mask[i] else None for i, s in enumerate(seeds)])
         self.simulator.reset(mask)
         self._ready = True
         return self._obs(), self._with_masks({"features": self._features()}, mask)
@@ -137,6 +138,9 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
                 "an env has no running episode; call reset(), or in DISABLED mode "
                 "reset(options={'reset_mask': ended})"
             )
+        actions = np.asarray(actions)
+        if actions.dtype.kind not in "iu":
+            raise ValueError(f"actions must be integers, got dtype {actions.dtype}")
         actions = np.ascontiguousarray(actions, np.int64)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() > 6:
             raise ValueError(
@@ -201,8 +205,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
                 final[n] = {"image": out.final_image[n].copy(), "direction": direction}
             last = {
                 "features": dict(self.simulator.features(out.final_features)),
-                "true_reward": true_reward,
-                "success": infos["success"],
+                "true_reward": true_reward.copy(),
+                "success": infos["success"].copy(),
             }
             last = self._with_masks(last, done)
             infos |= self._with_masks({"final_obs": final, "final_info": last}, done)
@@ -210,4 +214,4 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
 
     @staticmethod
     def _with_masks(infos: dict[str, Any], mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
-        return infos | {f"_{key}": mask for key in infos}
+        return infos | {f"_{key}": mask.copy() for key in infos}

@@ -218,9 +218,9 @@ def test_encoder_serves_small_integer_grids_only(corridor, make_sync) -> None:
     def encoder_of(env, **hyper):
         return type(make_agent("sb3-ppo", env, **hyper).model.policy.features_extractor).__name__
 
-    assert encoder_of(corridor()) == "OneHotGrid"
-    assert encoder_of(corridor(), encoder="flat") == "CombinedExtractor"
-    assert encoder_of(make_sync("CartPole-v1", 2)) == "FlattenExtractor"
+    assert encoder_of(corridor(), encoder="onehot") == "OneHotGrid"
+    assert encoder_of(corridor()) == "CombinedExtractor"
+    assert encoder_of(make_sync("CartPole-v1", 2), encoder="onehot") == "FlattenExtractor"
 
 
 def test_pixel_images_are_refused(corridor) -> None:

@@ -1,0 +1,67 @@
+"""Every env row keeps the contract; a new row is tested without an edit here."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import operant
+from operant.testing import check_env, check_vector_env
+
+IDS = operant.list_envs()
+NATIVE = [env_id for env_id in IDS if gym.spec(env_id).vector_entry_point]
+# A fresh interpreter compiles anew, so one id per kind of world stands for all its sizes.
+FIRST_OF_KIND = {gym.spec(env_id).entry_point: env_id for env_id in reversed(IDS)}.values()
+UNBOUNDED = pytest.mark.filterwarnings(
+    "ignore:.*Box (observation|action) space (minimum|maximum):UserWarning"
+)
+# SB3 takes symbolic uint8 grids for camera images, and finds them dark and small.
+SYMBOLIC = pytest.mark.filterwarnings(
+    "ignore:It seems .* image:UserWarning", "ignore:The minimal resolution for an image:UserWarning"
+)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_env_is_sound(env_id: str) -> None:
+    row = operant.envs.registry()[env_id]
+    check_env(
+        env_id,
+        steps=1000,
+        deterministic="deterministic" in row.tags,
+        subprocess=env_id in FIRST_OF_KIND,
+    )
+
+
+@pytest.mark.parametrize("env_id", NATIVE)
+def test_vector_env_equals_scalar_envs(env_id: str) -> None:
+    check_vector_env(env_id, num_envs=4, steps=200)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+@UNBOUNDED
+def test_gymnasiums_checker_accepts_it(env_id: str) -> None:
+    gymnasium_check_env(gym.make(env_id).unwrapped)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+@UNBOUNDED
+@SYMBOLIC
+def test_sb3s_checker_accepts_it(env_id: str) -> None:
+    sb3_check_env(gym.make(env_id).unwrapped, warn=True, skip_render_check=False)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_card_is_complete(env_id: str) -> None:
+    card = operant.card(env_id)
+    assert card.id == env_id
+    texts = ("description", "observation", "action", "reward", "termination", "truncation")
+    assert all(getattr(card, name).strip() for name in (*texts, "success", "metric"))
+    names = [feature.name for feature in card.features]
+    assert len(set(names)) == len(names)
+    for feature in card.features:
+        assert feature.name.isidentifier()
+        assert feature.description
+        assert feature.low < feature.high
+        assert feature.name not in ("success", "true_reward")  # the answer is never a feature
