@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from operant.envs.gridworld.cells import DOOR_FLAG, FLAGS, PORTABLE, WALKABLE
+from operant.envs.gridworld.cells import DOOR_FLAG, FLAGS, GOAL, PORTABLE, WALKABLE
 from operant.envs.gridworld.jit import compiled, outlined
 from operant.envs.gridworld.world import PAD, Size, World, delta
 
@@ -73,9 +73,11 @@ def fill_distances(
         position = (cell // size.width + PAD) * size.stride + cell % size.width + PAD
         distance = np.int16(world.memory[n, offset + index] + 1)
         behind = position - delta(direction, size.stride)
+        # A step onto the goal ends the episode, so only the way to the goal itself leads over it.
+        enterable = not facing or world.grid[n, position] != GOAL
         # Poses one action earlier: turned either way, or one cell behind.
         for move in range(3):
-            if move == 2 and not passable(world, n, behind):
+            if move == 2 and not (enterable and passable(world, n, behind)):
                 continue
             if move == 2:
                 previous = pose_at(size, behind, direction)

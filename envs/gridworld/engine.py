@@ -18,6 +18,7 @@ import numpy.typing as npt
 from operant.envs.gridworld.cells import ACTIONS
 from operant.envs.gridworld.dynamics import act
 from operant.envs.gridworld.jit import compiled, outlined
+from operant.envs.gridworld.kernel_cache import kept
 from operant.envs.gridworld.vision import ROWS, observe
 from operant.envs.gridworld.world import (
     DIRECTION,
@@ -131,12 +132,13 @@ class Kernels(NamedTuple):
 
 @functools.cache
 def compile_family(family: Family) -> Kernels:
-    """Build the kernels of a family; compiled on first call, once per process."""
+    """Build the kernels of a family; compiled or loaded from disk on first call."""
     generate = outlined(family.layout(counter_integers))
     show = _show(compiled(family.features))
+    advance = _advance(compiled(family.track), compiled(family.outcome))
     return Kernels(
-        step=_step(_advance(compiled(family.track), compiled(family.outcome)), generate, show),
-        reset=_reset(generate, show),
+        step=kept(_step(advance, generate, show), family.name),
+        reset=kept(_reset(generate, show), family.name),
         reference_layout=family.layout(generator_integers),
     )
 

@@ -66,7 +66,7 @@ class GridEnv(gym.Env[dict[str, Any], int]):
             family,
             num=1,
             width=size,
-            height=height or size,
+            height=size if height is None else height,
             max_steps=max_steps,
             layout=layout,
             reward=reward,
@@ -125,8 +125,7 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset.
         """
-        if not self._ready:
-            raise gym.error.ResetNeeded("call env.reset() before env.render()")
+        self._require_level("render")
         if self.render_mode == "ansi":
             return render_ansi(self.simulator.world, 0, self.simulator.size)
         if self.render_mode == "rgb_array":
@@ -134,11 +133,21 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         return None
 
     def oracle(self) -> Oracle:
-        """Return the exact optimum of the current level from its current state."""
+        """Return the exact optimum of the current level from its current state.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset.
+        """
+        self._require_level("oracle")
         return solve(self.simulator)
 
     def tabular_mdp(self) -> TabularMDP:
-        """Enumerate the current level's reachable states (no time limit) as an explicit MDP."""
+        """Enumerate the current level's reachable states (no time limit) as an explicit MDP.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset.
+        """
+        self._require_level("tabular_mdp")
         return explore(self.simulator)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
@@ -149,6 +158,10 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         """Restore what :meth:`get_state` returned."""
         self.simulator.set_state(state)
         self._ready = True
+
+    def _require_level(self, call: str) -> None:
+        if not self._ready:
+            raise gym.error.ResetNeeded(f"call env.reset() before env.{call}()")
 
     def _obs(self) -> dict[str, Any]:
         out = self.simulator.out

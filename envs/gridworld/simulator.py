@@ -58,15 +58,18 @@ class Simulator:
         """
         _one_of("layout", layout, LAYOUTS)
         _one_of("reward", reward, REWARDS)
-        if num < 1:
-            raise ValueError(f"num_envs must be >= 1, got {num}")
+        _positive("num_envs", num)
+        _positive("size", width)
+        _positive("height", height)
+        if max_steps is not None:
+            _positive("max_steps", max_steps)
         if complaint := family.check(width, height):
             raise ValueError(f"size {width}x{height} of {family.name} {complaint}")
         limit = family.max_steps(width, height) if max_steps is None else int(max_steps)
-        if limit < 1:
-            raise ValueError(f"max_steps must be >= 1, got {max_steps}")
         self.family = family
-        self.size = Size(width, height, width + 2 * PAD, limit, int(reward == "minigrid"))
+        self.size = Size(
+            int(width), int(height), int(width) + 2 * PAD, limit, int(reward == "minigrid")
+        )
         self.table = family.feature_table(self.size)
         self.world: World = new_world(num, self.size, family.memory(self.size))
         self.out = new_buffers(num, len(self.table))
@@ -88,11 +91,17 @@ class Simulator:
         return len(self.out.reward)
 
     def seed(self, seeds: Sequence[int | None]) -> None:
-        """Restart the streams of the rows whose seed is not None."""
+        """Restart the streams of the rows whose seed is not None.
+
+        Raises:
+            ValueError: If a seed is not in [0, 2**64).
+        """
         for n, seed in enumerate(seeds):
             if seed is None:
                 continue
-            seed_row(self.world.rng, n, seed)
+            if not 0 <= seed < 2**64:
+                raise ValueError(f"seed must lie in [0, 2**64), got {seed}")
+            seed_row(self.world.rng, n, np.uint64(seed))
             if self.numpy_streams is not None:
                 self.numpy_streams[n], _ = seeding.np_random(seed)
 
@@ -157,6 +166,11 @@ class Simulator:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the compiled kernels out; they are rebuilt where the copy lands."""
         return {**self.__dict__, "_kernels": None}
+
+
+def _positive(name: str, value: Any) -> None:
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

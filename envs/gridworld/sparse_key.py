@@ -186,8 +186,9 @@ def max_steps(width: int, height: int) -> int:
 
 
 def check(width: int, height: int) -> str:
-    """Complain about sizes without room for two rooms and a door."""
-    return "" if width == height >= 5 else "must be a square of side >= 5"
+    """Complain about sizes without room for two rooms and a door, or too large for int16 memory."""
+    fits = width == height and 5 <= width <= 128
+    return "" if fits else "must be a square with a side in [5, 128]"
 
 
 FAMILY = Family(

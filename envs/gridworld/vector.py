@@ -76,8 +76,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             family,
             num=num_envs,
             width=size,
-            height=height or size,
-            max_steps=max_episode_steps or max_steps,
+            height=size if height is None else height,
+            max_steps=max_steps if max_episode_steps is None else max_episode_steps,
             layout=layout,
             reward=reward,
         )

@@ -113,9 +113,9 @@ def mix(z: Any) -> Any:
 
 
 @compiled
-def seed_row(rng: npt.NDArray[np.uint64], n: int, seed: int) -> None:
+def seed_row(rng: npt.NDArray[np.uint64], n: int, seed: np.uint64) -> None:
     """Start row n's stream at a seed; streams do not depend on N or on other rows."""
-    rng[n, 0] = mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    rng[n, 0] = mix(seed + np.uint64(0x9E3779B97F4A7C15))
     rng[n, 1] = np.uint64(0)
 
 

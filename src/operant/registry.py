@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from importlib.machinery import PathFinder
 from typing import Any, Generic, TypeVar
 
 from operant.errors import DuplicateIdError, MissingExtraError, UnknownIdError
@@ -142,9 +143,9 @@ def collect_rows(package: str) -> list[Row]:
     root = importlib.import_module(package)
     rows: list[Row] = []
     for info in sorted(pkgutil.iter_modules(root.__path__), key=lambda item: item.name):
-        if not info.ispkg:
-            continue
-        family = importlib.import_module(f"{package}.{info.name}")
-        if any(item.name == "table" for item in pkgutil.iter_modules(family.__path__)):
+        # Look for the file before importing anything: packages without a table may be heavy.
+        spec = PathFinder.find_spec(info.name, root.__path__) if info.ispkg else None
+        folders = spec.submodule_search_locations if spec else None
+        if any(item.name == "table" for item in pkgutil.iter_modules(folders or [])):
             rows += importlib.import_module(f"{package}.{info.name}.table").ROWS
     return rows

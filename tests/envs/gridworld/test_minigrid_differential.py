@@ -29,7 +29,10 @@ from operant.envs.gridworld.world import (
 
 
 def assert_same_obs(ours: dict, theirs: dict, where: object) -> None:
-    np.testing.assert_array_equal(ours["image"], theirs["image"], err_msg=str(where))
+    same = ours["image"].tobytes() == theirs["image"].tobytes()  # np.testing costs more than a step
+    assert same, (where, ours["image"], theirs["image"])
+    assert ours["image"].dtype == theirs["image"].dtype == np.uint8
+    assert ours["image"].shape == theirs["image"].shape
     assert ours["direction"] == theirs["direction"], where
 
 
@@ -63,9 +66,10 @@ def compare(size: int, seeds: range, actions: int) -> dict[str, int]:
     return seen
 
 
-def test_200_seeds_of_500_actions_equal_minigrid_doorkey_8x8() -> None:
-    seen = compare(8, range(200), 500)
-    assert min(seen["terminated"], seen["door_open"], seen["has_key"]) > 200, seen
+@pytest.mark.parametrize("quarter", range(4))  # so that parallel workers share it
+def test_200_seeds_of_500_actions_equal_minigrid_doorkey_8x8(quarter: int) -> None:
+    seen = compare(8, range(50 * quarter, 50 * quarter + 50), 500)
+    assert min(seen["terminated"], seen["door_open"], seen["has_key"]) > 50, seen
 
 
 @pytest.mark.parametrize(("size", "seeds"), [(5, 20), (6, 20), (16, 4)])

@@ -1,0 +1,211 @@
+"""The command line as a user meets it: what it prints and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import operant
+from operant.benchmarks.bench import report, run_suite
+from operant.benchmarks.executors import SerialExecutor
+from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
+from operant.cli import INTERRUPTED, MISSING, OK, USAGE, run
+from operant.registry import Registry, Row
+
+TINY = ["--steps", "512", "--num-envs", "8", "--episodes", "4", "--points", "2", "--workers", "1"]
+TINY += ["--agent-args", '{"n_steps": 16, "batch_size": 64}']
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results folder of one tiny run."""
+    root = tmp_path_factory.mktemp("results")
+    assert (
+        run(["train", "SparseKey-5x5-v0", "--design", "naive", "--results", str(root), *TINY]) == 0
+    )
+    return root
+
+
+def only_run(root: Path) -> Path:
+    (found,) = [path for path in root.iterdir() if path.is_dir()]
+    return found
+
+
+@pytest.mark.parametrize("command", ["envs", "designs", "agents", "suites"])
+def test_listings_name_every_id(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--json"]) == OK
+    listed = {row["id"] for row in json.loads(capsys.readouterr().out)}
+    assert listed == set(getattr(operant, f"list_{command}")())
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["envs", "SparseKey-6x6-v0"], "privileged"),
+        (["envs", "SparseKey-6x6-v0"], "[column, row]"),
+        (["designs", "potential"], "invariance  optimal"),
+        (["agents", "sb3-ppo"], "learning_rate"),
+        (["agents", "value-iteration"], "Bellman"),
+        (["suites", "demo"], '"naive"'),
+        (["doctor"], "torch"),
+        ([], "Compare four reward designs"),
+    ],
+)
+def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = run(argv)
+    except SystemExit as leaving:  # --help leaves like this
+        code = int(leaving.code or 0)
+    assert code == OK
+    assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["envs", "SparseKy-v0"], "did you mean SparseKey-v0"),
+        (["train", "SparseKy-v0"], "did you mean SparseKey-v0"),
+        (["train", "SparseKey-v0", "--design", "potentia"], "did you mean potential"),
+        (["train", "SparseKey-v0", "--agent", "sb3-pp"], "did you mean sb3-ppo"),
+        (["designs", "nave"], "did you mean naive"),
+        (["bench", "run", "dem"], "did you mean demo"),
+        (["train", "SparseKey-v0", "--agent-args", "[1]"], "--agent-args must be a JSON object"),
+        (["train", "SparseKey-v0", "--design-args", "{"], "--design-args must be a JSON object"),
+        (["train", "SparseKey-v0", "--gamma", "1.5"], "gamma must lie in [0, 1], got 1.5"),
+        (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),
+        (["train", "SparseKey-v0", "--workers", "0"], "workers must be >= 1, got 0"),
+        (["report", "no-such-folder"], "no results folder"),
+        (["enjoy", "no-such-run"], "no finished run"),
+    ],
+)
+def test_wrong_usage_names_the_remedy_and_exits_2(
+    argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(argv) == USAGE
+    assert expected in capsys.readouterr().err
+
+
+def test_unknown_option_exits_2() -> None:
+    with pytest.raises(SystemExit) as leaving:
+        run(["train", "SparseKey-v0", "--no-such-option"])
+    assert leaving.value.code == USAGE
+
+
+def test_gamma_of_the_design_must_be_the_agents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", "SparseKey-5x5-v0", "--design", "potential", "--results", str(tmp_path), *TINY]
+    assert run([*argv, "--design-args", '{"gamma": 0.9}']) == USAGE
+    message = capsys.readouterr().err
+    assert "gamma=0.9 " in message
+    assert "gamma=0.99" in message
+
+
+def test_missing_dependency_exits_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Row(id="x", entry_point="no_such_package:X", summary="", extra="nethack")
+    monkeypatch.setattr("operant.agents.registry", lambda: Registry("agent", [row]))
+    assert run(["agents", "x"]) == MISSING
+    assert "operant[nethack]" in capsys.readouterr().err
+
+
+def test_train_writes_a_leaderboard_and_a_second_call_does_nothing(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = trained / "leaderboard.html"
+    assert "SparseKey-5x5-v0" in page.read_text()
+    before = (only_run(trained) / "DONE.json").stat().st_mtime_ns
+    argv = ["train", "SparseKey-5x5-v0", "--design", "naive", "--results", str(trained), *TINY]
+    assert run(argv) == OK
+    assert "naive" in capsys.readouterr().out
+    assert (only_run(trained) / "DONE.json").stat().st_mtime_ns == before
+
+
+def test_report_again_from_the_folder_alone(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", str(trained)]) == OK
+    assert "leaderboard.md" in capsys.readouterr().out
+
+
+def test_enjoy_in_text_and_as_gif(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["enjoy", str(only_run(trained)), "--delay", "0"]) == OK
+    text = capsys.readouterr().out
+    assert "designed return" in text
+    assert "##" in text
+    gif = trained / "x.gif"
+    assert run(["enjoy", str(only_run(trained)), "--gif", str(gif)]) == OK
+    assert gif.read_bytes()[:6] in (b"GIF87a", b"GIF89a")
+
+
+SUITE = Suite(
+    id="stoppable",
+    title="A suite long enough to be stopped",
+    env_ids=("SparseKey-5x5-v0",),
+    designs=(Design(id="count"),),
+    agents=(AgentEntry(id="sb3-ppo", config={"n_steps": 16, "batch_size": 256}),),
+    seeds=(0,),
+    total_steps=40 * 16 * 16,
+    num_envs=16,
+    evaluation=Evaluation(points=4, episodes=8),
+)
+PROGRAM = """
+import sys
+from pathlib import Path
+from operant.cli import bench
+from test_cli import SUITE
+if __name__ == "__main__":
+    sys.exit(bench.run_and_report(SUITE, Path(sys.argv[1]), 1))
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Run the suite in a process of its own."""
+    program = folder.parent / "program.py"
+    program.write_text(PROGRAM)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.Popen(
+        [sys.executable, str(program), str(folder)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return the evaluation tables of all finished runs."""
+    return {path.parent.name: path.read_bytes() for path in folder.glob("*/eval.parquet")}
+
+
+def test_sigterm_saves_exits_75_and_the_same_command_continues(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run_suite(SUITE, whole, executor=SerialExecutor())
+    report(whole, title=SUITE.title)
+
+    stopped = start(cut)
+    deadline = time.monotonic() + 120
+    while not list(cut.glob("*/spec.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stopped.send_signal(signal.SIGTERM)
+    printed, _ = stopped.communicate(timeout=120)
+    assert stopped.returncode == INTERRUPTED, printed
+    assert "The same command continues" in printed
+    assert not results(cut)
+    assert list(cut.glob("*/checkpoint.safetensors"))
+
+    again = start(cut)
+    printed, _ = again.communicate(timeout=180)
+    assert again.returncode == OK, printed
+    assert results(cut) == results(whole)
+    table = [(f / "leaderboard.md").read_text().split("## Provenance")[0] for f in (cut, whole)]
+    scores = [[line.split("|")[2:10] for line in t.splitlines() if "|" in line] for t in table]
+    assert scores[0] == scores[1]
