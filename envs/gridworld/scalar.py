@@ -23,8 +23,8 @@ class GridEnv(gym.Env[dict[str, Any], int]):
 
     Observation: Dict(image (7, 7, 3) uint8, direction int in [0, 3]).
     Action: int in [0, 6].
-    Info: ``features`` (name -> float, of the returned state), ``true_reward`` (float), and
-    ``success`` (bool) on the last step.
+    Info: ``features`` (name -> float, of the returned state), ``true_reward`` (float) and
+    ``success`` (bool).
     """
 
     metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 8}  # noqa: RUF012 (Gymnasium's contract)
@@ -71,6 +71,7 @@ class GridEnv(gym.Env[dict[str, Any], int]):
             layout=layout,
             reward=reward,
         )
+        self._names = [feature.name for feature in self.simulator.table]
         self._ready = False
 
     @property
@@ -106,17 +107,18 @@ class GridEnv(gym.Env[dict[str, Any], int]):
             gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
             ValueError: If the action is not an integer in [0, 6].
         """
+        self._require_running("step")
         out = self.simulator.out
-        if not self._ready or out.pending[0]:
-            raise gym.error.ResetNeeded("call env.reset() before env.step(): no episode is running")
         if not self.action_space.contains(action):
             raise ValueError(f"unknown action {action!r}; actions are integers in [0, 6]")
         self.simulator.step(np.array([action], np.int64), NO_RESET)
         reward = float(out.reward[0])
         terminated, truncated = bool(out.terminated[0]), bool(out.truncated[0])
-        info: dict[str, Any] = {"features": self._features(), "true_reward": reward}
-        if terminated or truncated:
-            info["success"] = bool(out.success[0])
+        info = {
+            "features": self._features(),
+            "true_reward": reward,
+            "success": bool(out.success[0]),  # at every step: a TimeLimit may make any the last
+        }
         return self._obs(), reward, terminated, truncated, info
 
     def render(self) -> Any:
@@ -125,7 +127,8 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset.
         """
-        self._require_level("render")
+        if not self._ready:
+            raise gym.error.ResetNeeded("call env.reset() before env.render(): there is no level")
         if self.render_mode == "ansi":
             return render_ansi(self.simulator.world, 0, self.simulator.size)
         if self.render_mode == "rgb_array":
@@ -136,18 +139,18 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         """Return the exact optimum of the current level from its current state.
 
         Raises:
-            gymnasium.error.ResetNeeded: Before the first reset.
+            gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
         """
-        self._require_level("oracle")
+        self._require_running("oracle")
         return solve(self.simulator)
 
     def tabular_mdp(self) -> TabularMDP:
         """Enumerate the current level's reachable states (no time limit) as an explicit MDP.
 
         Raises:
-            gymnasium.error.ResetNeeded: Before the first reset.
+            gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
         """
-        self._require_level("tabular_mdp")
+        self._require_running("tabular_mdp")
         return explore(self.simulator)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
@@ -159,14 +162,15 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         self.simulator.set_state(state)
         self._ready = True
 
-    def _require_level(self, call: str) -> None:
-        if not self._ready:
-            raise gym.error.ResetNeeded(f"call env.reset() before env.{call}()")
+    def _require_running(self, call: str) -> None:
+        if not self._ready or self.simulator.out.pending[0]:
+            raise gym.error.ResetNeeded(
+                f"call env.reset() before env.{call}(): no episode is running"
+            )
 
     def _obs(self) -> dict[str, Any]:
         out = self.simulator.out
         return {"image": out.image[0].copy(), "direction": np.int64(out.direction[0])}
 
     def _features(self) -> dict[str, float]:
-        names = (feature.name for feature in self.simulator.table)
-        return dict(zip(names, self.simulator.out.features[0].tolist(), strict=True))
+        return dict(zip(self._names, self.simulator.out.features[0].tolist(), strict=True))

@@ -31,9 +31,9 @@ from operant.types import Card, Feature
 KEY = cells.key("yellow")
 LOCKED_DOOR, OPEN_DOOR = cells.door("yellow", LOCKED), cells.door("yellow", OPEN)
 
-KEY_AT, DOOR_AT, FIELDS = 0, 1, 2
-"""Memory: padded index of the key (-1 while carried) and of the door, then three distance fields
-(facing the key, facing the door, standing on the goal)."""
+KEY_AT, DOOR_AT, SPLIT, FIELDS = 0, 1, 2, 3
+"""Memory: padded index of the key (-1 while carried) and of the door, column of the wall between
+the rooms, then three distance fields (facing the key, facing the door, standing on the goal)."""
 
 
 def layout(integers: Callable[..., int]) -> Callable[..., None]:
@@ -66,6 +66,7 @@ def layout(integers: Callable[..., int]) -> Callable[..., None]:
             at = cell_index(size, x, integers(rng, n, 0, size.height))
         world.grid[n, at] = KEY
         world.memory[n, KEY_AT], world.memory[n, DOOR_AT] = at, door
+        world.memory[n, SPLIT] = split
         span = field_length(size)
         fill_distances(world, n, size, at, True, FIELDS)
         fill_distances(world, n, size, door, True, FIELDS + span)
@@ -96,8 +97,12 @@ def features(world: World, n: int, size: Size, m: int, out: npt.NDArray[np.float
     x, y, direction = world.agent[n, X], world.agent[n, Y], world.agent[n, DIRECTION]
     here, span = FIELDS + pose(size, x, y, direction), field_length(size)
     has_key = world.agent[n, CARRY] == KEY
-    door_open = world.grid[n, world.memory[n, DOOR_AT]] == OPEN_DOOR
-    subgoal = 2 if door_open else (1 if has_key else 0)
+    door = world.grid[n, world.memory[n, DOOR_AT]]
+    door_open = door == OPEN_DOOR
+    # A door that was unlocked needs no key, and none at all for an agent that is through it.
+    subgoal = 1 if has_key or door != LOCKED_DOOR else 0
+    if door_open or x > world.memory[n, SPLIT]:
+        subgoal = 2
     to_key = 0 if has_key else world.memory[n, here]
     to_door = 0 if door_open else world.memory[n, here + span]
     to_goal = world.memory[n, here + 2 * span]
@@ -118,6 +123,8 @@ def feature_table(size: Size) -> tuple[Feature, ...]:
     # Across both rooms and through the door: 3 straight runs of < max(width, height) and few turns.
     far = 3 * max(size.width, size.height)
 
+    plan = "doors taken as open and loose objects as absent"
+
     def flag(name: str, text: str, privileged: bool = False) -> Feature:
         return Feature(
             name=name, description=text, low=0, high=1, dtype="bool", privileged=privileged
@@ -137,10 +144,10 @@ def feature_table(size: Size) -> tuple[Feature, ...]:
     return (
         flag("has_key", "the agent carries the key"),
         flag("door_open", "the door stands open", privileged=True),
-        count("subgoal", "next subgoal: 0 take the key, 1 open the door, 2 reach the goal", 2),
-        count("steps_to_key", "fewest actions to face the key; 0 while carried", far, "actions"),
-        count("steps_to_door", "fewest actions to face the door; 0 once open", far, "actions"),
-        count("steps_to_goal", "fewest actions to the goal, doors counted open", far, "actions"),
+        count("subgoal", "what is needed next: 0 the key, 1 an open door, 2 the goal", 2),
+        count("steps_to_key", f"fewest actions to face the key, {plan}; 0 if held", far, "actions"),
+        count("steps_to_door", f"the same for the door, {plan}; 0 if open", far, "actions"),
+        count("steps_to_goal", f"fewest actions to the goal, {plan}", far, "actions"),
         count("steps_to_subgoal", "the distance that belongs to `subgoal`", far, "actions"),
         count("agent_x", "column of the agent", size.width - 1, "cells"),
         count("agent_y", "row of the agent", size.height - 1, "cells"),

@@ -107,13 +107,15 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             options: ``{"reset_mask": (N,) bool}`` resets only those rows.
 
         Raises:
-            ValueError: If seeds or mask have the wrong length.
+            ValueError: If seeds or mask have the wrong length, or the first reset is partial.
         """
         mask = np.ones(self.num_envs, np.bool_)
         if options and "reset_mask" in options:
             mask = np.asarray(options["reset_mask"], np.bool_)
             if mask.shape != (self.num_envs,):
                 raise ValueError(f"reset_mask must have shape ({self.num_envs},), got {mask.shape}")
+        if not self._ready and not mask.all():
+            raise ValueError("reset_mask must be all True at the first reset: no row has a level")
         seeds = self._seeds(seed)
         self.simulator.seed([s if mask[i] else None for i, s in enumerate(seeds)])
         self.simulator.reset(mask)
@@ -194,10 +196,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         out = self.simulator.out
         everywhere = np.ones(self.num_envs, np.bool_)
         true_reward = out.reward.copy()
-        infos = self._with_masks(
-            {"features": self._features(), "true_reward": true_reward}, everywhere
-        )
-        infos |= {"success": out.success.copy(), "_success": done}
+        infos: dict[str, Any] = {"features": self._features(), "true_reward": true_reward}
+        infos = self._with_masks(infos | {"success": out.success.copy()}, everywhere)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
             final: npt.NDArray[Any] = np.full(self.num_envs, None, object)
             for n in np.flatnonzero(done):

@@ -26,6 +26,7 @@ def test_json_holds_every_contender(capsys: pytest.CaptureFixture[str]) -> None:
     assert steps["minigrid"]["ratio_to_peer"] == levels["minigrid"]["ratio_to_peer"] == 1.0
     assert result["bar"] == {"steps_per_cpu_s": BAR, "met": steps["vector_1024"]["median"] >= BAR}
     assert result["machine"]["versions"]["minigrid"]
+    assert result["first_step_cpu_s"].keys() == {"compiling", "kept"}
     text = describe(result)
     assert all(row["label"] in text for row in [*steps.values(), *levels.values()])
     assert (": met (" in text) == result["bar"]["met"]

@@ -117,10 +117,10 @@ def rule_info_keys(subject: Subject) -> None:
         )
         success = moment.info.get("success")
         require(
-            type(success) is bool if moment.last else success is None,
+            type(success) is bool or (success is None and not moment.last),
             f"at call {moment.at} ({'last' if moment.last else 'not last'} of the episode), "
             f"info['success'] is {success!r}",
-            "report success as a Python bool on the last step of an episode, and only there",
+            "report success as a Python bool on the last step of an episode, or on every step",
         )
 
 

@@ -94,7 +94,7 @@ class Row:
     def step(self, action: Any) -> Shown:
         """Step, or reset where the mode says so."""
         if self.ended and self.mode is AutoresetMode.NEXT_STEP:
-            return dataclasses.replace(self.reset(), extra={"true_reward": 0.0})
+            return dataclasses.replace(self.reset(), extra={"true_reward": 0.0, "success": False})
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.ended = terminated or truncated
         shown = Shown(

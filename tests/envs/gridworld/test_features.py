@@ -69,7 +69,9 @@ class Level:
         to_key = 0 if self.has_key else facing(self.key)
         to_door = 0 if self.door_open else facing(self.door)
         to_goal = self.fewest(lambda x, y, _: (x, y) == self.goal, at_goal=True)
-        subgoal = 2 if self.door_open else int(self.has_key)
+        unlocked = self.rows[self.door[1]][self.door[0]] != " L"
+        through = self.door_open or self.pose[0] > self.door[0]
+        subgoal = 2 if through else int(self.has_key or unlocked)
         return {
             "has_key": self.has_key,
             "door_open": self.door_open,
