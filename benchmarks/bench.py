@@ -8,8 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from operant.benchmarks.executors import Executor, ProcessExecutor, Result
+from operant.benchmarks.files import canonical_json
 from operant.benchmarks.leaderboard import Leaderboard, build_leaderboard
 from operant.benchmarks.progress import Display
+from operant.benchmarks.records import RunRecord
 from operant.benchmarks.report import write_report
 from operant.benchmarks.specs import RunSpec, Suite
 from operant.benchmarks.store import RunDirectory, Scan, scan
@@ -73,7 +75,8 @@ def report(root: Path, *, title: str = "", runs: list[RunSpec] | None = None) ->
     Args:
         root: Results folder.
         title: Title of the page.
-        runs: Count these runs only; None for every run found.
+        runs: Count these runs only. None for every run found; where an env, agent and design was
+            run with several settings, those of the run that finished last.
 
     Raises:
         FileNotFoundError: If the folder does not exist.
@@ -81,12 +84,29 @@ def report(root: Path, *, title: str = "", runs: list[RunSpec] | None = None) ->
     if not root.is_dir():
         raise FileNotFoundError(f"no results folder {root}; run a suite into it first")
     found = scan(root)
-    wanted = None if runs is None else {spec.run_id for spec in runs}
-    records = [r for r in found.records if wanted is None or r.run_id in wanted]
-    others = len(found.records) - len(records)
-    problems = found.problems
+    if runs is None:
+        records, unfinished = _latest(found.records), found.unfinished
+    else:
+        ids, folders = {spec.run_id for spec in runs}, {spec.folder for spec in runs}
+        records = [record for record in found.records if record.run_id in ids]
+        unfinished = {name: why for name, why in found.unfinished.items() if name in folders}
+    problems = dataclasses.replace(found, unfinished=unfinished).problems
+    others = len(found.records) + len(found.unfinished) - len(records) - len(unfinished)
     if others:
-        problems.append(f"{others} finished runs belong to other settings and are not shown")
+        problems.append(f"{others} runs belong to other settings and are not shown")
     board = build_leaderboard(records)
     html, markdown = write_report(board, root, title=title or root.name, problems=problems)
     return Report(leaderboard=board, html=html, markdown=markdown, problems=problems)
+
+
+def _latest(records: list[RunRecord]) -> list[RunRecord]:
+    """Keep those runs of each env, agent and design that share the settings of its newest run."""
+
+    def settings(record: RunRecord) -> str:
+        return canonical_json({**record.manifest.get("config", {}), "seed": None})
+
+    newest = {}
+    for record in sorted(records, key=lambda record: str(record.manifest.get("finished"))):
+        newest[record.env_id, record.agent, record.design] = settings(record)
+    kept = set(newest.values())
+    return [record for record in records if settings(record) in kept]

@@ -36,21 +36,23 @@ class Evaluator:
     """The evaluation of one run: the same levels each time, and for every design of that seed."""
 
     def __init__(self, spec: RunSpec) -> None:
-        """Build the env; the reward design rides along to be read, the policy never sees it."""
+        """Build the env."""
         self._spec = spec
         self._tree = SeedTree(spec.seed)
-        batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
-        design = reward_design.make_design(spec.design, **spec.design_kwargs)
-        self._env = reward_design.shape(batch, design, gamma=spec.gamma)
+        self._batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
 
     def score(self, act: Act, *, step: int) -> EvalTable:
-        """Play the first episode of every row.
+        """Play the first episode of every row; the design rides along only to be read.
 
         Args:
             act: The policy.
             step: Env steps trained so far, written into the table.
         """
-        env, episodes = self._env, self._spec.evaluation.episodes
+        spec, episodes = self._spec, self._spec.evaluation.episodes
+        # A new design each time: scores must not depend on what was scored before.
+        design = reward_design.make_design(spec.design, **spec.design_kwargs)
+        seed = self._tree.seed("design")
+        env = reward_design.shape(self._batch, design, gamma=spec.gamma, seed=seed)
         obs, _ = env.reset(seed=self._tree.seed("evaluation"))
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
@@ -59,7 +61,7 @@ class Evaluator:
             obs, designed, terminated, truncated, infos = env.step(act(obs, t))
             true = infos["true_reward"]
             for name, value in zip(SCORES, (true, designed, true, designed), strict=True):
-                weight = self._spec.gamma**t if name.startswith("discounted") else 1.0
+                weight = spec.gamma**t if name.startswith("discounted") else 1.0
                 sums[name] += np.where(running, weight * value, 0.0)
             length += running
             done = running & (terminated | truncated)
@@ -77,15 +79,11 @@ class Evaluator:
 
     def references(self) -> References:
         """Score a uniformly random policy and, where the env knows it, the optimal one."""
-        rng = self._tree.generator("random policy")
-        high = self._env.single_action_space
-        shape = self._spec.evaluation.episodes
+        space = self._batch.action_space
+        space.seed(self._tree.seed("random policy"))
 
         def random(obs: Any, t: int) -> npt.NDArray[Any]:  # noqa: ARG001
-            if isinstance(high, gym.spaces.Discrete):
-                return rng.integers(high.start, high.start + high.n, shape)
-            self._env.action_space.seed(int(rng.integers(2**31)))
-            drawn: npt.NDArray[Any] = self._env.action_space.sample()
+            drawn: npt.NDArray[Any] = space.sample()
             return drawn
 
         plans = self._plans()
@@ -107,6 +105,7 @@ class Evaluator:
             if found.kind != "exact":
                 return None
             plans.append(found.actions)
+        env.close()
         return plans
 
 

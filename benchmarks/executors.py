@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import multiprocessing
+import functools
 import os
-import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from operant.benchmarks.pool import SIGNALS, News, Pool, StopFlag
 from operant.benchmarks.run import Outcome, Progress, Run
 from operant.benchmarks.specs import RunSpec
 from operant.benchmarks.store import RunDirectory
@@ -32,7 +31,7 @@ class Result:
     """
 
     folder: str
-    outcome: Outcome | str
+    outcome: Outcome | Literal["failed"]
     error: str = ""
 
 
@@ -46,42 +45,50 @@ class Executor(Protocol):
         report: Callable[[Progress], None],
         ended: Callable[[Result], None],
     ) -> list[Result]:
-        """Execute runs until all have ended or a stop was asked for; returns how each ended."""
+        """Execute runs until all have ended or a stop was asked for.
 
+        Args:
+            specs: The runs.
+            root: Results folder.
+            report: Called here with the progress of each run.
+            ended: Called here once for each run.
 
-def _execute(
-    spec: RunSpec, root: Path, stop: Callable[[], bool], report: Callable[[Progress], None]
-) -> Result:
-    directory = RunDirectory(root, spec)
-    if stop():
-        return Result(folder=spec.folder, outcome="interrupted")
-    try:
-        outcome = Run(directory, should_stop=stop, report=report).execute()
-    except Exception as error:  # one run's failure must not take the others down
-        message = f"{type(error).__name__}: {error}"
-        directory.fail(message)
-        return Result(folder=spec.folder, outcome="failed", error=message)
-    return Result(folder=spec.folder, outcome=outcome)
+        Returns:
+            How each run ended, in the order of ``specs``.
+        """
 
 
 @contextlib.contextmanager
-def stop_on_signal(event: Any) -> Iterator[None]:
-    """Set ``event`` at SIGINT or SIGTERM; a second signal ends the process at once."""
+def stop_on_signal(flag: StopFlag) -> Iterator[None]:
+    """Set ``flag`` at SIGINT or SIGTERM; a second signal ends the process at once."""
 
     def handle(number: int, frame: Any) -> None:  # noqa: ARG001
-        if event.is_set():
+        if flag.is_set():
             os._exit(128 + number)
-        event.set()
+        flag.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can install handlers; the caller stops us by the event
+        yield  # only the main thread can install handlers
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _execute(
+    root: Path, spec: RunSpec, stop: Callable[[], bool], report: Callable[[Progress], None]
+) -> Result:
+    if stop():
+        return Result(folder=spec.folder, outcome="interrupted")
+    try:
+        outcome = Run(RunDirectory(root, spec), should_stop=stop, report=report).execute()
+    except Exception as error:  # one run's failure must not take the others down
+        message = f"{type(error).__name__}: {error}"
+        return Result(folder=spec.folder, outcome="failed", error=message)
+    return Result(folder=spec.folder, outcome=outcome)
 
 
 class SerialExecutor:
@@ -95,16 +102,19 @@ class SerialExecutor:
         ended: Callable[[Result], None],
     ) -> list[Result]:
         """Execute the runs; see :class:`Executor`."""
-        event, results = threading.Event(), []
-        with stop_on_signal(event):
+        flag, results = StopFlag(), []
+        with stop_on_signal(flag):
             for spec in specs:
-                results.append(_execute(spec, root, event.is_set, report))
+                results.append(_execute(root, spec, flag.is_set, report))
                 ended(results[-1])
         return results
 
 
 class ProcessExecutor:
-    """A pool of fresh processes, each with one torch thread: the way to use many cores."""
+    """A pool of fresh processes, each with one torch thread: the way to use many cores.
+
+    A worker that dies takes only its own run down. Workers whose parent dies save and end.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         """Choose the size of the pool.
@@ -127,27 +137,36 @@ class ProcessExecutor:
         ended: Callable[[Result], None],
     ) -> list[Result]:
         """Execute the runs; see :class:`Executor`."""
-        context = multiprocessing.get_context("spawn")  # forking a process with threads can hang
-        stop, news = context.Event(), context.Queue()
-        workers = max(1, min(self.workers, len(specs)))
-        with (
-            stop_on_signal(stop),
-            _single_threaded(),
-            _relayed(news, report),
-            ProcessPoolExecutor(workers, context, _start_worker, (stop, news, os.getpid())) as pool,
-        ):
-            futures = [pool.submit(_work, spec, root) for spec in specs]
-            for future, spec in zip(futures, specs, strict=True):
-                future.add_done_callback(lambda f, s=spec: ended(_result(f, s)))
-            return [_result(future, spec) for future, spec in zip(futures, specs, strict=True)]
+        flag, todo, results = StopFlag(), deque(enumerate(specs)), dict[int, Result]()
+
+        def end(index: int, result: Result) -> None:
+            results[index] = result
+            ended(result)
+
+        work = functools.partial(_execute, root)
+        with stop_on_signal(flag), _single_threaded(), Pool(self.workers, work) as pool:
+            while len(results) < len(specs):
+                if flag.is_set():
+                    pool.stop()
+                    while todo:
+                        index, spec = todo.popleft()
+                        end(index, Result(folder=spec.folder, outcome="interrupted"))
+                while todo and pool.has_room:
+                    pool.start(*todo.popleft())
+                for news in pool.news():
+                    if news.final:
+                        end(news.key, news.message or _death(specs[news.key], news))
+                    else:
+                        report(news.message)
+        return [results[index] for index in range(len(specs))]
 
 
-def _result(future: Future[Result], spec: RunSpec) -> Result:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        error = "a worker process died (out of memory?); run again to continue from the checkpoint"
-        return Result(folder=spec.folder, outcome="failed", error=error)
+def _death(spec: RunSpec, news: News) -> Result:
+    error = (
+        f"its process died (exit code {news.exit_code}; -9 often means: out of memory); run again "
+        "to continue from the checkpoint"
+    )
+    return Result(folder=spec.folder, outcome="failed", error=error)
 
 
 @contextlib.contextmanager
@@ -161,39 +180,3 @@ def _single_threaded() -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-@contextlib.contextmanager
-def _relayed(news: Any, report: Callable[[Progress], None]) -> Iterator[None]:
-    """Pass progress from the workers on, in a thread, until the block ends."""
-    finished = threading.Event()
-
-    def relay() -> None:
-        while not finished.is_set():
-            with contextlib.suppress(queue.Empty):
-                report(news.get(timeout=0.2))
-
-    thread = threading.Thread(target=relay, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
-
-
-_stop: Callable[[], bool]
-_news: Any
-
-
-def _start_worker(stop: Any, news: Any, parent: int) -> None:
-    """Prepare a worker: the parent decides when to stop, except that it may die first."""
-    global _stop, _news
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _news = news
-    _stop = lambda: stop.is_set() or os.getppid() != parent  # noqa: E731
-
-
-def _work(spec: RunSpec, root: Path) -> Result:
-    return _execute(spec, root, _stop, _news.put)

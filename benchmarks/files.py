@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+_TEMPORARY = ".part"
+
 
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
@@ -17,7 +19,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     one step; the folder entry is flushed too.
     """
     content = data.encode() if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -35,9 +37,15 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         os.close(folder)
 
 
-def sha256(path: Path) -> str:
-    """Return the hex digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed in :func:`write_atomic` left in a folder."""
+    for leftover in folder.glob(f".*{_TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
+
+
+def sha256(data: bytes) -> str:
+    """Return the hex digest of the content of a file."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

@@ -16,6 +16,7 @@ from operant.benchmarks.specs import RunSpec
 from operant.seeding import SeedTree
 
 MAX_FRAMES = 120
+"""Steps shown; a longer episode is cut."""
 FRAME_MS = 120
 LAST_MS = 1500
 STRIP = 34
@@ -31,14 +32,15 @@ def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False
         deterministic: True for the mode of the policy.
 
     Returns:
-        GIF bytes, or None if the env cannot draw itself.
+        GIF bytes, at most ``MAX_FRAMES`` steps, or None if the env cannot draw itself.
     """
-    env = gym.make(spec.env_id, render_mode="rgb_array", **spec.env_kwargs)
-    if "rgb_array" not in env.metadata.get("render_modes", []):
+    env = _drawing_env(spec)
+    if env is None:
         return None
+    tree = SeedTree(spec.seed)
     design = reward_design.make_design(spec.design, **spec.design_kwargs)
-    shaped = reward_design.shape(env, design, gamma=spec.gamma)
-    seed = SeedTree(spec.seed).seed("evaluation")
+    shaped = reward_design.shape(env, design, gamma=spec.gamma, seed=tree.seed("design"))
+    seed = tree.seed("evaluation")
     obs, _ = shaped.reset(seed=seed)
     true = designed = 0.0
     frames, ended, step = [_frame(env, "start")], False, 0
@@ -51,6 +53,21 @@ def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False
             frames.append(_frame(env, f"step {step}\ntrue {true:.2f}   designed {designed:.2f}"))
     env.close()
     return _encode(frames)
+
+
+def _drawing_env(spec: RunSpec) -> gym.Env[Any, Any] | None:
+    """Return the env after a first frame, or None if it has none to show."""
+    plain = gym.make(spec.env_id, **spec.env_kwargs)
+    plain.close()
+    if "rgb_array" not in plain.metadata.get("render_modes", []):
+        return None
+    env = gym.make(spec.env_id, render_mode="rgb_array", **spec.env_kwargs)
+    env.reset(seed=0)
+    try:
+        env.render()
+    except gym.error.DependencyNotInstalled:  # a run is worth more than its picture
+        return None
+    return env
 
 
 def _batch_of_one(obs: Any) -> Any:
@@ -72,7 +89,11 @@ def _frame(env: gym.Env[Any, Any], caption: str) -> Image.Image:
 
 def _encode(frames: list[Image.Image]) -> bytes:
     """Encode with one palette for all frames, so that colours do not flicker."""
-    palette = frames[-1].quantize(48)
+    first, last = frames[0], frames[-1]  # the last one may have lost colours of the first
+    both = Image.new("RGB", (first.width, first.height + last.height))
+    both.paste(first, (0, 0))
+    both.paste(last, (0, first.height))
+    palette = both.quantize(48)
     indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     buffer = io.BytesIO()
     durations = [FRAME_MS] * (len(indexed) - 1) + [LAST_MS]

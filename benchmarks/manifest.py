@@ -23,20 +23,31 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
-        "threads": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""), "torch": 1},
+        "threads": {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "")},
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "commit": _commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]).replace(_home(), "~"),
     }
+
+
+def _home() -> str:
+    try:
+        return str(Path.home())
+    except RuntimeError:  # a user without a home directory
+        return "~"
 
 
 def _commit() -> str:
     """Return the git commit of the source tree, marked if it has changes, or "" outside of one."""
-    here = Path(__file__).resolve().parent
+    tracked = _git("ls-files", Path(__file__).name)  # else it is the repository around a venv
+    return _git("describe", "--always", "--dirty", "--abbrev=12") if tracked else ""
+
+
+def _git(*arguments: str) -> str:
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=here,
+            ["git", "--no-optional-locks", *arguments],
+            cwd=Path(__file__).resolve().parent,
             capture_output=True,
             text=True,
             timeout=10,

@@ -11,8 +11,8 @@ import numpy as np
 
 from operant import agents, reward_design
 from operant.agents.base import Policy
+from operant.benchmarks.formats import read_arrays
 from operant.benchmarks.specs import RunSpec
-from operant.benchmarks.store import read_arrays
 from operant.seeding import SeedTree
 from operant.types import Obs
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,16 +14,19 @@ import numpy as np
 
 from operant import agents, reward_design
 from operant.agents.base import Agent
-from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch, means
+from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch
+from operant.benchmarks.formats import Arrays
 from operant.benchmarks.gif import record_episode
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
-from operant.benchmarks.records import EvalTable, References
-from operant.benchmarks.store import RunDirectory, quarantine
-from operant.errors import CorruptRunError, OperantError
+from operant.benchmarks.records import EvalTable
+from operant.benchmarks.store import RunDirectory
+from operant.errors import CorruptRunError
 from operant.seeding import SeedTree
 
 CHECKPOINT_SECONDS = 15.0
 """Wall seconds between checkpoints; a request to stop always writes one."""
+LOG_ROWS = 1000
+"""Training scalars are kept at most about this often over a run."""
 
 Outcome = Literal["done", "interrupted", "busy"]
 
@@ -62,6 +68,7 @@ class Run:
             report: Told of progress.
         """
         self._directory, self._spec = directory, directory.spec
+        self._tree = SeedTree(self._spec.seed)
         self._should_stop, self._report = should_stop, report
         self._evals: list[EvalTable] = []
         self._train: list[dict[str, Any]] = []
@@ -72,7 +79,7 @@ class Run:
         """Train to the budget, or until asked to stop.
 
         Raises:
-            OperantError: If the design, the agent or the env refuses; noted in the directory.
+            Exception: Whatever stopped the run; noted in the directory.
         """
         with self._directory.claimed() as mine:
             if not mine:
@@ -82,23 +89,19 @@ class Run:
             self._directory.open()
             try:
                 return self._execute()
-            except (OperantError, ValueError) as error:
-                self._directory.fail(f"{type(error).__name__}: {error}")
+            except Exception as error:
+                with contextlib.suppress(OSError):  # the disk may be full; the error says so itself
+                    self._directory.fail(f"{type(error).__name__}: {error}")
                 raise
 
     def _execute(self) -> Outcome:
-        spec, tree = self._spec, SeedTree(self._spec.seed)
+        spec = self._spec
         self._started, self._cpu = time.perf_counter(), time.process_time()
-        design = reward_design.make_design(spec.design, **spec.design_kwargs)
-        batch = make_batch(spec.env_id, spec.num_envs, **spec.env_kwargs)
-        env = reward_design.shape(batch, design, gamma=spec.gamma, seed=tree.seed("design"))
-        config = {**spec.agent_config, "gamma": spec.gamma}
-        agent = agents.make_agent(spec.agent, env, seed=tree.seed("agent"), **config)
         self._evaluator = Evaluator(spec)
         self._references = self._evaluator.references()
         points = np.linspace(0, spec.total_steps, spec.evaluation.points + 1)
-        self._due = [int(round(point)) for point in points]
-        self._restore(agent)
+        self._due = [round(point) for point in points.tolist()]
+        agent = self._resumed()
         self._saved_at = time.monotonic()
         agent.learn(spec.total_steps, self._boundary)
         if self._due:
@@ -106,63 +109,88 @@ class Run:
         self._finish(agent)
         return "done"
 
+    def _build(self) -> Agent:
+        spec = self._spec
+        design = reward_design.make_design(spec.design, **spec.design_kwargs)
+        batch = make_batch(spec.env_id, spec.num_envs, **spec.env_kwargs)
+        seed = self._tree.seed("design")
+        env = reward_design.shape(batch, design, gamma=spec.gamma, seed=seed)
+        config = {**spec.agent_config, "gamma": spec.gamma}
+        return agents.make_agent(spec.agent, env, seed=self._tree.seed("agent"), **config)
+
+    def _resumed(self) -> Agent:
+        """Return the agent as the checkpoint has it; a checkpoint that is no use is set aside."""
+        agent = self._build()
+        try:
+            found = self._directory.load_checkpoint()
+            if found is not None:
+                self._restore(agent, *found)
+        except (CorruptRunError, KeyError, TypeError, ValueError) as error:
+            self._directory.discard_checkpoint(f"started afresh: {type(error).__name__}: {error}")
+            return self._build()
+        return agent
+
+    def _restore(self, agent: Agent, arrays: Arrays, meta: dict[str, Any]) -> None:
+        state = {key[6:]: value for key, value in arrays.items() if key.startswith("agent/")}
+        columns = {key[6:]: value for key, value in arrays.items() if key.startswith("evals/")}
+        evals = EvalTable(**columns)
+        agent.load_training_state(state, meta["agent"])
+        self._evals, self._train = [evals], meta["train"]
+        self._due, self._spent, self._exact = meta["due"], meta["spent"], meta["exact"]
+
+    def _save(self, agent: Agent) -> None:
+        arrays, meta = agent.training_state()
+        columns = dataclasses.asdict(concatenate(self._evals))
+        self._directory.save_checkpoint(
+            {
+                **{f"agent/{key}": value for key, value in arrays.items()},
+                **{f"evals/{key}": value for key, value in columns.items()},
+            },
+            {
+                "agent": meta,
+                "train": self._train,
+                "due": self._due,
+                "spent": self._cost(),
+                "exact": meta["exact_resume"],
+            },
+        )
+        self._saved_at = time.monotonic()
+
     def _boundary(self, agent: Agent) -> bool:
         """Between rollouts: log, evaluate if due, save if due; return whether to go on."""
-        if agent.num_steps and (not self._train or self._train[-1]["step"] != agent.num_steps):
-            self._train.append({"step": agent.num_steps, **agent.metrics()})
+        self._log(agent)
         if self._due and agent.num_steps >= self._due[0]:
             self._evals.append(self._evaluate(agent))
             self._due = [step for step in self._due if step > agent.num_steps]
-        last = means(self._evals[-1])
+        last = self._evals[-1]
         self._report(
             Progress(
                 folder=self._spec.folder,
                 step=agent.num_steps,
                 total_steps=self._spec.total_steps,
-                success=last["success"],
-                designed_return=last["designed_return"],
+                success=float(last.means("success")[-1]),
+                designed_return=float(last.means("designed_return")[-1]),
             )
         )
-        stop = bool(self._due) and self._should_stop()
+        stop = self._should_stop()
         if stop or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self._save(agent)
         return not stop
 
+    def _log(self, agent: Agent) -> None:
+        last = self._train[-1]["step"] if self._train else 0
+        if agent.num_steps - last >= max(1.0, self._spec.total_steps / LOG_ROWS):
+            scalars = agent.metrics().items()
+            finite = {name: value for name, value in scalars if math.isfinite(value)}
+            self._train.append({"step": agent.num_steps, **finite})
+
     def _evaluate(self, agent: Agent) -> EvalTable:
         deterministic = self._spec.evaluation.deterministic
-        with agent.sampling(SeedTree(self._spec.seed).seed(f"evaluation {agent.num_steps}")):
+        with agent.sampling(self._tree.seed(f"evaluation {agent.num_steps}")):
             return self._evaluator.score(
                 lambda obs, t: agent.act(obs, deterministic=deterministic),  # noqa: ARG005
                 step=agent.num_steps,
             )
-
-    def _save(self, agent: Agent) -> None:
-        arrays, meta = agent.training_state()
-        prefixed = {f"agent/{key}": value for key, value in arrays.items()}
-        if self._evals:
-            columns = dataclasses.asdict(concatenate(self._evals))
-            prefixed |= {f"evals/{key}": value for key, value in columns.items()}
-        progress = {"agent": meta, "train": self._train, "due": self._due, "spent": self._cost()}
-        self._directory.save_checkpoint(prefixed, progress)
-        self._saved_at = time.monotonic()
-
-    def _restore(self, agent: Agent) -> None:
-        """Continue from the checkpoint, if there is a whole one; a damaged one is set aside."""
-        try:
-            found = self._directory.load_checkpoint()
-        except CorruptRunError as error:
-            quarantine(self._directory.path, str(error))
-            self._directory.open()
-            found = None
-        if found is None:
-            return
-        arrays, meta = found
-        state = {key[6:]: value for key, value in arrays.items() if key.startswith("agent/")}
-        agent.load_training_state(state, meta["agent"])
-        columns = {key[6:]: value for key, value in arrays.items() if key.startswith("evals/")}
-        self._evals = [EvalTable(**columns)] if columns else []
-        self._train, self._due, self._spent = meta["train"], meta["due"], meta["spent"]
-        self._exact = bool(meta["agent"].get("exact_resume", False))
 
     def _cost(self) -> dict[str, Any]:
         return {
@@ -172,21 +200,22 @@ class Run:
         }
 
     def _finish(self, agent: Agent) -> None:
-        gif = record_episode(self._spec, agent)
-        references: References = self._references
+        spec = self._spec
         self._directory.finish(
             evals=concatenate(self._evals),
             train=self._train,
-            references=references,
+            references=self._references,
             policy=agent.policy_state(),
-            gif=gif,
+            gif=record_episode(spec, agent, deterministic=spec.evaluation.deterministic),
             manifest={
                 **describe_machine(),
                 **self._cost(),
-                "run_id": self._spec.run_id,
+                "run_id": spec.run_id,
+                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "exact_resume": self._exact,
                 "steps": agent.num_steps,
                 "peak_rss_mib": peak_rss_mib(),
-                "config": self._spec.to_json(),
+                "config": spec.to_json(),
+                "agent_config": agent.config.to_json(),  # the defaults it was run with, too
             },
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from operant.benchmarks.files import canonical_json
+from operant.errors import GammaMismatchError
 
 PROTOCOL = 1
 """Version of the evaluation protocol; raised when a change makes scores incomparable."""
@@ -27,6 +29,16 @@ class Evaluation:
     points: int = 10
     episodes: int = 64
     deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
+        for name in ("points", "episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,12 +80,16 @@ class RunSpec:
 
         Raises:
             ValueError: If a number is out of range.
+            GammaMismatchError: If the design is told another discount than the agent.
         """
         for name, low in (("seed", 0), ("total_steps", 1), ("num_envs", 1)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
         if not 0.0 <= self.gamma <= 1.0:
             raise ValueError(f"gamma must lie in [0, 1], got {self.gamma}")
+        own = self.design_kwargs.get("gamma")
+        if own is not None and own != self.gamma:
+            raise GammaMismatchError(self.design, own, self.gamma)
 
     @property
     def name(self) -> str:
@@ -88,7 +104,10 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's directory: readable first, exact last."""
-        return f"{self.env_id}-{self.name}-{self.agent}-s{self.seed}-{self.run_id}"
+        readable = f"{self.env_id}-{self.name}-{self.agent}"
+        # Ids like "ALE/Pong-v5" and labels hold characters that would lead to other directories.
+        readable = re.sub(r"[^A-Za-z0-9_.+=-]+", "_", readable).lstrip(".")[:100]
+        return f"{readable}-s{self.seed}-{self.run_id}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

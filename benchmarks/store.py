@@ -1,9 +1,10 @@
 """The results folder: one directory per run, whole or not counted.
 
-``<root>/<run folder>/`` holds ``spec.json`` from the start, ``checkpoint.safetensors`` while the run
-is under way, and when it is done ``eval.parquet``, ``train.parquet``, ``policy.safetensors``,
+``<root>/<run folder>/`` holds ``spec.json`` from the start, ``checkpoint.safetensors`` while the
+run is under way, and when it is done ``eval.parquet``, ``train.parquet``, ``policy.safetensors``,
 ``rollout.gif``, ``manifest.json`` and, written last, ``DONE.json`` with the checksum of each. A run
-counts only if every checksum holds. What is damaged moves to ``<root>/quarantine/`` with a reason.
+counts only if every checksum holds. What is damaged moves to ``<root>/quarantine/<run folder>/``,
+beside a ``REASON.txt``. Links are never followed.
 """
 
 from __future__ import annotations
@@ -12,25 +13,30 @@ import contextlib
 import dataclasses
 import fcntl
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-import safetensors
-import safetensors.numpy
 
-from operant.benchmarks.files import canonical_json, sha256, write_atomic
+from operant.benchmarks.files import remove_leftovers, sha256, write_atomic
+from operant.benchmarks.formats import (
+    Arrays,
+    pack_arrays,
+    pack_evals,
+    pack_scalars,
+    read_arrays,
+    read_evals,
+    read_object,
+)
 from operant.benchmarks.records import EvalTable, References, RunRecord
 from operant.benchmarks.specs import RunSpec
 from operant.errors import CorruptRunError
 
 QUARANTINE = "quarantine"
-_EVAL_TYPES = {"step": np.int64, "episode": np.int64, "length": np.int64, "success": np.bool_}
+CHECKPOINT, GIF = "checkpoint.safetensors", "rollout.gif"
+RESULTS = {"spec.json", "eval.parquet", "train.parquet", "policy.safetensors", "manifest.json"}
+"""What every finished run has; most have a GIF too."""
 
 
 class RunDirectory:
@@ -43,20 +49,19 @@ class RunDirectory:
             root: Results folder.
             spec: The run.
         """
-        self.spec, self.path = spec, root / spec.folder
-
-    def open(self) -> None:
-        """Create the directory and write ``spec.json``."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.spec.to_json(), indent=1, sort_keys=True)
-        write_atomic(self.path / "spec.json", text)
-        (self.path / "FAILED.json").unlink(missing_ok=True)
+        self.root, self.spec, self.path = root, spec, root / spec.folder
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Hold the run for this process; yields False if another process works on it."""
+        """Hold the run for this process; yields False if another process works on it.
+
+        Raises:
+            CorruptRunError: If the directory is a link.
+        """
+        if self.path.is_symlink():
+            raise CorruptRunError(f"{self.path} is a symbolic link; delete it and run again")
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
+        with (self.path / ".lock").open("a") as lock:  # the system drops the lock of a dead process
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -64,24 +69,28 @@ class RunDirectory:
                 return
             yield True
 
-    def save_checkpoint(
-        self, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]
-    ) -> None:
+    def open(self) -> None:
+        """Write ``spec.json`` and clear what a dead process left; call while :meth:`claimed`."""
+        remove_leftovers(self.path)
+        write_atomic(self.path / "spec.json", self._spec_text())
+        (self.path / "FAILED.json").unlink(missing_ok=True)
+
+    def save_checkpoint(self, arrays: Arrays, meta: Mapping[str, Any]) -> None:
         """Replace the checkpoint; a crash leaves the old one."""
-        whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-        data = safetensors.numpy.save(whole, metadata={"meta": canonical_json(meta)})
-        write_atomic(self.path / "checkpoint.safetensors", data)
+        write_atomic(self.path / CHECKPOINT, pack_arrays(arrays, meta))
 
     def load_checkpoint(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:
         """Return the checkpoint, or None if there is none.
 
         Raises:
-            CorruptRunError: If it cannot be read.
+            CorruptRunError: If it is damaged.
         """
-        path = self.path / "checkpoint.safetensors"
-        if not path.exists():
-            return None
-        return read_arrays(path)
+        path = self.path / CHECKPOINT
+        return read_arrays(path) if path.exists() else None
+
+    def discard_checkpoint(self, reason: str) -> None:
+        """Move a checkpoint that cannot be used to quarantine."""
+        quarantine(self.root, self.path / CHECKPOINT, reason)
 
     def finish(
         self,
@@ -89,31 +98,26 @@ class RunDirectory:
         evals: EvalTable,
         train: list[dict[str, Any]],
         references: References,
-        policy: tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]],
+        policy: tuple[Arrays, Mapping[str, Any]],
         gif: bytes | None,
         manifest: Mapping[str, Any],
     ) -> None:
         """Write the results, then ``DONE.json``; the checkpoint is dropped last."""
-        write_atomic(self.path / "eval.parquet", _parquet(dataclasses.asdict(evals)))
-        write_atomic(self.path / "train.parquet", _parquet(_long(train)))
-        arrays = {key: np.ascontiguousarray(value) for key, value in policy[0].items()}
-        data = safetensors.numpy.save(arrays, metadata={"meta": canonical_json(policy[1])})
-        write_atomic(self.path / "policy.safetensors", data)
-        if gif is not None:
-            write_atomic(self.path / "rollout.gif", gif)
         whole = {**manifest, "references": dataclasses.asdict(references)}
-        write_atomic(self.path / "manifest.json", json.dumps(whole, indent=1, sort_keys=True))
-        names = [
-            "spec.json",
-            "eval.parquet",
-            "train.parquet",
-            "policy.safetensors",
-            "manifest.json",
-        ]
-        names += ["rollout.gif"] if gif is not None else []
-        sums = {name: sha256(self.path / name) for name in names}
+        results = {
+            "spec.json": self._spec_text().encode(),
+            "eval.parquet": pack_evals(evals),
+            "train.parquet": pack_scalars(train),
+            "policy.safetensors": pack_arrays(*policy),
+            "manifest.json": json.dumps(whole, indent=1, sort_keys=True).encode(),
+        }
+        if gif is not None:
+            results[GIF] = gif
+        for name, data in results.items():
+            write_atomic(self.path / name, data)
+        sums = {name: sha256(data) for name, data in results.items()}
         write_atomic(self.path / "DONE.json", json.dumps(sums, indent=1, sort_keys=True))
-        (self.path / "checkpoint.safetensors").unlink(missing_ok=True)
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
         """Leave a note why the run stopped; running it again tries again."""
@@ -124,6 +128,9 @@ class RunDirectory:
         """Whether the run claims to be finished."""
         return (self.path / "DONE.json").exists()
 
+    def _spec_text(self) -> str:
+        return json.dumps(self.spec.to_json(), indent=1, sort_keys=True)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Scan:
@@ -132,7 +139,7 @@ class Scan:
     Attributes:
         records: Finished runs whose checksums hold.
         unfinished: Folder -> why it does not count yet (under way, interrupted, failed).
-        quarantined: Folder -> what is wrong with it.
+        quarantined: Folder in quarantine -> what is wrong with it.
     """
 
     records: list[RunRecord]
@@ -142,7 +149,8 @@ class Scan:
     @property
     def problems(self) -> list[str]:
         """One line for everything that does not count."""
-        lost = {**self.unfinished, **self.quarantined}
+        moved = {f"{QUARANTINE}/{name}": reason for name, reason in self.quarantined.items()}
+        lost = {**self.unfinished, **moved}
         return [f"{folder}: {reason}" for folder, reason in sorted(lost.items())]
 
 
@@ -153,73 +161,61 @@ def scan(root: Path, suite: str = "") -> Scan:
         root: Results folder.
         suite: Name of the suite, written into the records; the folder's name if empty.
     """
-    records: list[RunRecord] = []
-    unfinished: dict[str, str] = {}
-    damaged = dict(_reasons(root / QUARANTINE))
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    for path in folders:
-        if path.name == QUARANTINE or path.name.startswith("."):
-            continue
-        if not (path / "DONE.json").exists():
-            unfinished[path.name] = _why_unfinished(path)
+    found = Scan(records=[], unfinished={}, quarantined=dict(_reasons(root / QUARANTINE)))
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if not path.is_dir() or path.name == QUARANTINE or path.name.startswith("."):
             continue
         try:
-            records.append(_read(path, suite or root.name))
-        except (
-            CorruptRunError,
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            pa.ArrowException,
-        ) as error:
+            if path.is_symlink():
+                raise CorruptRunError("a symbolic link, not a directory")
+            if (path / "DONE.json").exists():
+                found.records.append(_read(path, suite or root.name))
+            else:
+                found.unfinished[path.name] = _why_unfinished(path)
+        except (CorruptRunError, ValueError, KeyError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            damaged[quarantine(path, reason)] = reason
-    return Scan(records=records, unfinished=unfinished, quarantined=damaged)
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                found.quarantined[quarantine(root, path, reason)] = reason
+        except OSError as error:  # says nothing about the run, so it stays where it is
+            found.unfinished[path.name] = f"cannot be read: {error}"
+    return found
 
 
-def quarantine(path: Path, reason: str) -> str:
-    """Move a run out of the way with a note; returns its new folder name."""
-    target = path.parent / QUARANTINE
-    target.mkdir(exist_ok=True)
-    name, number = path.name, 1
-    while (target / name).exists():
-        number += 1
-        name = f"{path.name}.{number}"
-    shutil.move(path, target / name)
-    write_atomic(target / name / "REASON.txt", reason + "\n")
+def quarantine(root: Path, path: Path, reason: str) -> str:
+    """Move a run, or a file of one, out of the way.
+
+    Returns:
+        Name of the new folder in quarantine: the run's, numbered if it is taken.
+
+    Raises:
+        FileNotFoundError: If ``path`` does not exist (any more).
+    """
+    (root / QUARANTINE).mkdir(exist_ok=True)
+    run = path.relative_to(root).parts[0]
+    name, number = run, 1
+    while True:
+        folder = root / QUARANTINE / name
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+            name = f"{run}.{number}"
+    try:
+        path.rename(folder / path.name)
+    except FileNotFoundError:
+        folder.rmdir()
+        raise
+    write_atomic(folder / "REASON.txt", f"{reason}\n")
     return name
 
 
-def read_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """Read a safetensors file of ours: arrays, and the JSON in its header.
-
-    Raises:
-        CorruptRunError: If it cannot be read.
-    """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            meta: dict[str, Any] = json.loads(file.metadata()["meta"])
-            return {key: file.get_tensor(key) for key in file.keys()}, meta  # noqa: SIM118
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CorruptRunError(f"{path.name} of {path.parent.name} is damaged: {error}") from error
-
-
 def _read(path: Path, suite: str) -> RunRecord:
-    """Read a finished run after checking every checksum."""
-    sums = json.loads((path / "DONE.json").read_text())
-    for name, expected in sums.items():
-        if not (path / name).exists() or sha256(path / name) != expected:
-            raise CorruptRunError(f"{name} is missing or does not match its checksum")
-    spec = RunSpec.from_json(json.loads((path / "spec.json").read_text()))
+    files = _verified(path)
+    spec = RunSpec.from_json(read_object("spec.json", files["spec.json"]))
     if spec.folder != path.name:
         raise CorruptRunError(f"spec.json describes {spec.folder}, not {path.name}")
-    manifest = json.loads((path / "manifest.json").read_text())
-    columns = pq.read_table(path / "eval.parquet").to_pydict()
-    evals = {
-        key: np.asarray(value, _EVAL_TYPES.get(key, np.float64)) for key, value in columns.items()
-    }
-    gif = path / "rollout.gif"
+    manifest = read_object("manifest.json", files["manifest.json"])
     return RunRecord(
         run_id=spec.run_id,
         suite=suite,
@@ -228,46 +224,45 @@ def _read(path: Path, suite: str) -> RunRecord:
         agent=spec.agent,
         seed=spec.seed,
         total_steps=spec.total_steps,
-        evals=EvalTable(**evals),
+        evals=read_evals(files["eval.parquet"]),
         references=References(**manifest.pop("references")),
         manifest=manifest,
-        gif=gif.read_bytes() if gif.name in sums else None,
+        gif=files.get(GIF),
     )
 
 
+def _verified(path: Path) -> dict[str, bytes]:
+    """Return the files of a finished run after checking every checksum."""
+    sums = read_object("DONE.json", _content(path, "DONE.json"))
+    if not RESULTS <= sums.keys() <= RESULTS | {GIF}:
+        raise CorruptRunError(f"DONE.json names {sorted(sums)}, expected {sorted(RESULTS)}")
+    files = {name: _content(path, name) for name in sums}
+    for name, data in files.items():
+        if sha256(data) != sums[name]:
+            raise CorruptRunError(f"{name} does not match its checksum")
+    return files
+
+
+def _content(folder: Path, name: str) -> bytes:
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        raise CorruptRunError(f"{name} is missing, or not a regular file")
+    return path.read_bytes()
+
+
 def _reasons(folder: Path) -> Iterator[tuple[str, str]]:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            note = path / "REASON.txt"
-            yield path.name, note.read_text().strip() if note.exists() else "no reason recorded"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        note = path / "REASON.txt"
+        known = note.is_file()
+        yield path.name, note.read_text(errors="replace").strip() if known else "reason unknown"
 
 
 def _why_unfinished(path: Path) -> str:
-    failed = path / "FAILED.json"
-    if failed.exists():
+    if (path / "FAILED.json").exists():
         try:
-            return f"failed: {json.loads(failed.read_text())['error']}"
-        except (ValueError, KeyError):
+            note = read_object("FAILED.json", _content(path, "FAILED.json"))
+            return f"failed: {note['error']}"
+        except (CorruptRunError, KeyError):
             return "failed (its note is unreadable)"
-    saved = (path / "checkpoint.safetensors").exists()
+    saved = (path / CHECKPOINT).exists()
     return "not finished; run the suite again to continue it" if saved else "not started properly"
-
-
-def _parquet(columns: Mapping[str, Any]) -> bytes:
-    """Return a table as Parquet bytes; equal tables give equal bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
-def _long(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Turn one dict per rollout into (step, metric, value) columns."""
-    columns: dict[str, list[Any]] = {"step": [], "metric": [], "value": []}
-    for row in rows:
-        for metric, value in sorted(row.items()):
-            if metric != "step":
-                columns["step"].append(int(row["step"]))
-                columns["metric"].append(metric)
-                columns["value"].append(float(value))
-    return columns

@@ -27,7 +27,7 @@ SUITE = Suite(
         ),
     ),
     seeds=(0, 1, 2, 3, 4),
-    total_steps=320_000,
+    total_steps=360_000,
     num_envs=128,
     evaluation=Evaluation(points=10, episodes=64),
 )

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import PurePath
+
+import pytest
+
+from operant import benchmarks
+from operant.benchmarks.files import canonical_json
+from operant.benchmarks.specs import AgentEntry, Design, Evaluation, RunSpec, Suite
+
+SPEC = RunSpec(
+    env_id="SparseKey-5x5-v0",
+    design="potential",
+    agent="sb3-ppo",
+    seed=3,
+    total_steps=1000,
+    design_kwargs={"scale": 2.0},
+    agent_config={"net_arch": (64, 64), "n_steps": 16},
+)
+OTHERS = {
+    "env_id": "SparseKey-6x6-v0",
+    "design": "none",
+    "agent": "sb3-dqn",
+    "seed": 4,
+    "total_steps": 1001,
+    "num_envs": 129,
+    "gamma": 0.98,
+    "label": "mine",
+    "env_kwargs": {"max_steps": 9},
+    "design_kwargs": {"scale": 2.5},
+    "agent_config": {"net_arch": (64, 65), "n_steps": 16},
+    "evaluation": Evaluation(points=11),
+    "protocol": 2,
+}
+
+
+def test_run_id_is_the_published_one() -> None:
+    # It names folders of results that people keep: a change here orphans all of them.
+    assert SPEC.run_id == "bffc8a35dd34"
+    assert SPEC.folder == "SparseKey-5x5-v0-potential-sb3-ppo-s3-bffc8a35dd34"
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(RunSpec)])
+def test_run_id_depends_on_each_field(field: str) -> None:
+    assert dataclasses.replace(SPEC, **{field: OTHERS[field]}).run_id != SPEC.run_id
+
+
+@pytest.mark.parametrize(
+    "other", [Evaluation(points=11), Evaluation(episodes=65), Evaluation(deterministic=True)]
+)
+def test_run_id_depends_on_the_evaluation(other: Evaluation) -> None:
+    assert dataclasses.replace(SPEC, evaluation=other).run_id != SPEC.run_id
+
+
+def test_run_id_does_not_depend_on_the_order_of_arguments() -> None:
+    config = {"n_steps": 16, "net_arch": [64, 64]}
+    assert dataclasses.replace(SPEC, agent_config=config).run_id == SPEC.run_id
+
+
+def test_json_round_trip() -> None:
+    again = RunSpec.from_json(json.loads(json.dumps(SPEC.to_json())))
+    assert again.run_id == SPEC.run_id
+    assert again.folder == SPEC.folder
+    assert again.evaluation == SPEC.evaluation
+
+
+def test_from_json_refuses_unknown_and_missing_fields() -> None:
+    with pytest.raises(TypeError, match="surprise"):
+        RunSpec.from_json({**SPEC.to_json(), "surprise": 1})
+    with pytest.raises(TypeError, match="seed"):
+        RunSpec.from_json({k: v for k, v in SPEC.to_json().items() if k != "seed"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", -1),
+        ("total_steps", 0),
+        ("num_envs", 0),
+        ("gamma", -0.01),
+        ("gamma", 1.01),
+        ("gamma", float("nan")),
+    ],
+)
+def test_ranges_of_a_run(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"{field} must .*, got {value}"):
+        dataclasses.replace(SPEC, **{field: value})
+
+
+@pytest.mark.parametrize("field", ["points", "episodes"])
+def test_ranges_of_the_evaluation(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} must be >= 1, got 0"):
+        Evaluation(**{field: 0})
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object(), {1, 2}])
+def test_arguments_without_a_json_form_are_refused(bad: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        _ = dataclasses.replace(SPEC, design_kwargs={"scale": bad}).run_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"env_id": "ALE/Pong-v5"},
+        {"env_id": "my.module:Env-v0"},
+        {"label": "../../etc"},
+        {"label": ".hidden"},
+        {"label": "50 % [red]\n\0"},
+        {"label": "long" * 100},
+    ],
+)
+def test_folder_is_one_plain_name(change: dict[str, str]) -> None:
+    spec = dataclasses.replace(SPEC, **change)
+    assert PurePath(spec.folder).parts == (spec.folder,)
+    assert not spec.folder.startswith(".")
+    assert spec.folder.isascii()
+    assert spec.folder.isprintable()
+    assert len(spec.folder) < 140
+    assert spec.folder.endswith(spec.run_id)
+
+
+def test_canonical_json_has_one_spelling() -> None:
+    assert canonical_json({"b": (1, 2), "a": 0.1}) == '{"a":0.1,"b":[1,2]}'
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json({"a": float("nan")})
+
+
+def _suite() -> Suite:
+    return Suite(
+        id="s",
+        title="S",
+        env_ids=("SparseKey-5x5-v0", "SparseKey-6x6-v0"),
+        designs=(Design(id="none"), Design(id="potential", kwargs={"scale": 2.0}, label="twice")),
+        agents=(AgentEntry(id="sb3-ppo", config={"n_steps": 16}), AgentEntry(id="sb3-dqn")),
+        seeds=(5, 7),
+        total_steps=1000,
+        num_envs=16,
+        gamma=0.9,
+        env_kwargs={"max_steps": 30},
+        evaluation=Evaluation(points=3),
+    )
+
+
+def test_suite_runs_seed_by_seed() -> None:
+    runs = _suite().runs()
+    assert len(runs) == 16
+    assert [run.seed for run in runs] == [5] * 8 + [7] * 8
+    assert [run.name for run in runs[:2]] == ["none", "twice"]
+    assert len({run.folder for run in runs}) == 16
+
+
+def test_suite_passes_everything_on() -> None:
+    run = _suite().runs()[1]
+    assert (run.total_steps, run.num_envs, run.gamma) == (1000, 16, 0.9)
+    assert run.design_kwargs == {"scale": 2.0}
+    assert run.agent_config == {"n_steps": 16}
+    assert run.env_kwargs == {"max_steps": 30}
+    assert run.evaluation == Evaluation(points=3)
+
+
+def test_testing_size_is_another_suite_with_the_same_columns() -> None:
+    suite = benchmarks.suite("demo")
+    small = suite.testing()
+    assert small.id != suite.id
+    assert {run.name for run in small.runs()} == {run.name for run in suite.runs()}
+    assert not {run.run_id for run in small.runs()} & {run.run_id for run in suite.runs()}
