@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from operant import reward_design
 from operant.agents.base import Policy
+from operant.benchmarks.playback import play
 from operant.benchmarks.specs import RunSpec
-from operant.seeding import SeedTree
 
 MAX_FRAMES = 120
 """Steps shown; a longer episode is cut."""
@@ -37,20 +36,12 @@ def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False
     env = _drawing_env(spec)
     if env is None:
         return None
-    tree = SeedTree(spec.seed)
-    design = reward_design.make_design(spec.design, **spec.design_kwargs)
-    shaped = reward_design.shape(env, design, gamma=spec.gamma, seed=tree.seed("design"))
-    seed = tree.seed("evaluation")
-    obs, _ = shaped.reset(seed=seed)
-    true = designed = 0.0
-    frames, ended, step = [_frame(env, "start")], False, 0
-    with policy.sampling(seed):
-        while not ended and step < MAX_FRAMES:
-            action = policy.act(_batch_of_one(obs), deterministic=deterministic)[0]
-            obs, reward, terminated, truncated, info = shaped.step(action)
-            true, designed, step = true + info["true_reward"], designed + float(reward), step + 1
-            ended = terminated or truncated
-            frames.append(_frame(env, f"step {step}\ntrue {true:.2f}   designed {designed:.2f}"))
+    frames = []
+    for now in play(spec, policy, env, deterministic=deterministic):
+        returns = f"true {now.true_return:.2f}   designed {now.designed_return:.2f}"
+        frames.append(_frame(env, f"step {now.step}\n{returns}"))
+        if now.step == MAX_FRAMES:
+            break
     env.close()
     return _encode(frames)
 
@@ -68,12 +59,6 @@ def _drawing_env(spec: RunSpec) -> gym.Env[Any, Any] | None:
     except gym.error.DependencyNotInstalled:  # a run is worth more than its picture
         return None
     return env
-
-
-def _batch_of_one(obs: Any) -> Any:
-    if isinstance(obs, dict):
-        return {key: np.asarray(value)[None] for key, value in obs.items()}
-    return np.asarray(obs)[None]
 
 
 def _frame(env: gym.Env[Any, Any], caption: str) -> Image.Image:

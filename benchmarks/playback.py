@@ -1,10 +1,12 @@
-"""A finished run's policy, loaded and played in text."""
+"""Playing a run's policy: one episode at a time, to be drawn or written."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -43,37 +45,61 @@ def load_run(path: Path) -> tuple[RunSpec, Policy]:
     return spec, policy
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """Where an episode is: env steps taken, and both undiscounted returns so far."""
+
+    step: int
+    true_return: float
+    designed_return: float
+
+
+def play(
+    spec: RunSpec, policy: Policy, env: gym.Env[Any, Any], *, deterministic: bool
+) -> Iterator[Moment]:
+    """Play the first evaluation level of a run in an env of the caller, who may draw it.
+
+    Args:
+        spec: The run; its design is read beside the true reward.
+        policy: What acts.
+        env: Scalar env of the run, without the design.
+        deterministic: True for the mode of the policy.
+
+    Yields:
+        The start, then one moment per step until the episode ends.
+    """
+    tree = SeedTree(spec.seed)
+    design = reward_design.make_design(spec.design, **spec.design_kwargs)
+    shaped = reward_design.shape(env, design, gamma=spec.gamma, seed=tree.seed("design"))
+    obs, _ = shaped.reset(seed=tree.seed("evaluation"))
+    rng = tree.generator("playback")
+    true, designed, step, ended = 0.0, 0.0, 0, False
+    yield Moment(step=0, true_return=0.0, designed_return=0.0)
+    while not ended:
+        with policy.sampling(int(rng.integers(2**31))):  # not held open while the caller draws
+            action = policy.act(_batch_of_one(obs), deterministic=deterministic)[0]
+        obs, reward, terminated, truncated, info = shaped.step(action)
+        true, designed, step = true + info["true_reward"], designed + float(reward), step + 1
+        ended = terminated or truncated
+        yield Moment(step=step, true_return=true, designed_return=designed)
+
+
 def play_text(spec: RunSpec, policy: Policy, *, deterministic: bool) -> Iterator[str]:
-    """Play the first evaluation level of a run; yields each state as text with both returns.
+    """Play as :func:`play`; yields each state as text with both returns.
 
     Raises:
         ValueError: If the env cannot write itself as text.
     """
     plain = gym.make(spec.env_id, **spec.env_kwargs)
     if "ansi" not in plain.metadata.get("render_modes", []):
-        raise ValueError(
-            f"{spec.env_id} cannot write itself as text; use --gif FILE"
-        )
+        raise ValueError(f"{spec.env_id} cannot write itself as text; use --gif FILE instead")
     env = gym.make(spec.env_id, render_mode="ansi", **spec.env_kwargs)
-    design = reward_design.make_design(spec.design, **spec.design_kwargs)
-    shaped = reward_design.shape(env, design, gamma=spec.gamma)
-    seed = SeedTree(spec.seed).seed("evaluation")
-    obs, _ = shaped.reset(seed=seed)
-    true = designed = 0.0
-    yield f"{env.render()}\nstart"
-    step, ended = 0, False
-    with policy.sampling(seed):
-        while not ended:
-            action = policy.act(batch_of_one(obs), deterministic=deterministic)[0]
-            obs, reward, terminated, truncated, info = shaped.step(action)
-            true, designed, step = true + info["true_reward"], designed + float(reward), step + 1
-            ended = terminated or truncated
-            caption = f"step {step}, true return {true:.2f}, designed return {designed:.2f}"
-            yield f"{env.render()}\n{caption}"
+    for now in play(spec, policy, env, deterministic=deterministic):
+        returns = f"true return {now.true_return:.2f}, designed return {now.designed_return:.2f}"
+        yield f"{env.render()}\nstep {now.step}, {returns}"
 
 
-def batch_of_one(obs: object) -> Obs:
-    """Give a single observation the leading axis of a batch."""
+def _batch_of_one(obs: Any) -> Obs:
     if isinstance(obs, dict):
         return {key: np.asarray(value)[None] for key, value in obs.items()}
     return np.asarray(obs)[None]

@@ -87,6 +87,7 @@ class RunSpec:
                 raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
         if not 0.0 <= self.gamma <= 1.0:
             raise ValueError(f"gamma must lie in [0, 1], got {self.gamma}")
+        object.__setattr__(self, "gamma", float(self.gamma))  # 1 and 1.0 are one run, not two
         own = self.design_kwargs.get("gamma")
         if own is not None and own != self.gamma:
             raise GammaMismatchError(self.design, own, self.gamma)
@@ -98,8 +99,13 @@ class RunSpec:
 
     @property
     def run_id(self) -> str:
-        """Hash of everything that decides the result; 12 hex digits."""
-        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()[:12]
+        """Hash of everything that decides the result; 12 hex digits.
+
+        Fields at their defaults are left out, so that a field added later changes no old id. (A
+        default must therefore never change without a new ``PROTOCOL``.)
+        """
+        told = {**_told(self), "protocol": self.protocol, "evaluation": _told(self.evaluation)}
+        return hashlib.sha256(canonical_json(told).encode()).hexdigest()[:12]
 
     @property
     def folder(self) -> str:
@@ -170,6 +176,19 @@ class Suite:
     env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
 
+    def __post_init__(self) -> None:
+        """Check that every design has a name of its own.
+
+        Raises:
+            ValueError: If two designs share a label.
+        """
+        labels = [design.label or design.id for design in self.designs]
+        if len(set(labels)) < len(labels):
+            raise ValueError(
+                f"suite {self.id!r}: designs must have distinct labels, got {labels}; give the "
+                "variants of one design a label each"
+            )
+
     def runs(self) -> list[RunSpec]:
         """Return all runs, seed by seed, so that an interrupted suite compares like with like."""
         return [
@@ -206,6 +225,18 @@ class Suite:
             ),
             evaluation=Evaluation(points=1, episodes=4),
         )
+
+
+def _told(spec: RunSpec | Evaluation) -> dict[str, Any]:
+    """Return the fields that differ from their defaults."""
+    plain = dataclasses.asdict(spec)
+    told = {}
+    for field in dataclasses.fields(spec):
+        # What has no plain default is required, or a mapping that is empty by default.
+        default = {} if field.default is dataclasses.MISSING else field.default
+        if getattr(spec, field.name) != default:
+            told[field.name] = plain[field.name]
+    return told
 
 
 _TINY: dict[str, dict[str, Any]] = {

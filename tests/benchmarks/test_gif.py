@@ -65,7 +65,8 @@ def test_gif_shows_the_first_evaluation_level_to_its_end(tiny: Spec) -> None:
     shown = frames(opened(record_episode(spec, policy)))
     assert len(shown) == len(plan) + 1
     assert shown[-1][1] == LAST_MS
-    assert policy.seeds == [SeedTree(spec.seed).seed("evaluation")]
+    assert len(policy.seeds) == len(set(policy.seeds)) == len(plan)  # a fresh draw at each step
+    assert frames(opened(record_episode(spec, Scripted(*plan)))) == shown
 
     env = gym.make(spec.env_id, render_mode="rgb_array", **spec.env_kwargs)
     env.reset(seed=SeedTree(spec.seed).seed("evaluation"))

