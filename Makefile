@@ -18,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec` throughout: the program replaces the shell, so a SIGTERM to make reaches it and nothing in between.
-demo: $(VENV)/.runtime ## Compare four reward designs on SparseKey; writes a leaderboard (about 4 minutes)
+demo: $(VENV)/.runtime ## Compare four reward designs on SparseKey; writes a leaderboard (2 to 4 minutes)
 	@exec $(BIN)/operant demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests (under 5 minutes on 2 cores)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
@@ -19,6 +19,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from operant.errors import GammaMismatchError
 from operant.types import Obs
+from operant.wrapping import autoreset_mode, layers
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = dict[str, Array]
@@ -204,22 +205,13 @@ def check_range(name: str, value: float, low: float, high: float = np.inf) -> No
         raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
 
 
-def layers(env: AnyVectorEnv) -> Iterator[AnyVectorEnv]:
-    """Iterate over a vector env and everything it wraps, from the outside in."""
-    layer: AnyVectorEnv | None = env
-    while layer is not None:
-        yield layer
-        layer = getattr(layer, "env", None)
-
-
 def require_same_step(env: AnyVectorEnv) -> None:
     """Refuse an env whose autoreset does not happen within the step that ends an episode.
 
     Raises:
         ValueError: With the remedy.
     """
-    # Gymnasium's Sync and Async envs share one metadata dict per class of env: ask the env first.
-    mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
+    mode = autoreset_mode(env)
     if mode != AutoresetMode.SAME_STEP:
         raise ValueError(
             f"autoreset_mode must be SAME_STEP, got {mode}: agents train on every row of every "

@@ -17,8 +17,9 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from operant.agents.base import AnyVectorEnv, Arrays, layers, require_same_step
+from operant.agents.base import AnyVectorEnv, Arrays, require_same_step
 from operant.types import Bool, Float
+from operant.wrapping import layers
 
 Step = tuple[Any, Float, Bool, Bool, dict[str, Any]]
 

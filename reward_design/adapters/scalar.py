@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import concatenate, create_empty_array
 
 from operant.reward_design import as_design
-from operant.reward_design.adapters.scorer import StreamScorer, layers, refuse_second_design
-from operant.reward_design.adapters.transitions import TransitionTracker, feature_table, section
+from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
+from operant.reward_design.adapters.transitions import TransitionTracker, feature_table
 from operant.reward_design.base import DesignContext, RewardDesign
 
 
@@ -63,8 +63,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             gamma=gamma,
             seed=seed,
         )
-        self._scorer = StreamScorer(self.design, tracker, context)
-        self._stateful = next((each for each in layers(env) if hasattr(each, "get_state")), None)
+        self._scorer = StreamScorer(self.design, tracker, context, env)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,17 +99,11 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state of design, episode and (if one has ``get_state``) the env inside."""
-        state = {f"scorer/{name}": value for name, value in self._scorer.get_state().items()}
-        if self._stateful is not None:
-            inner = self._stateful.get_state()
-            state |= {f"env/{name}": value for name, value in inner.items()}
-        return state
+        return self._scorer.get_state()
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned; reset an env from ``gym.make`` before."""
-        self._scorer.set_state(section(state, "scorer/"))
-        if self._stateful is not None:
-            self._stateful.set_state(section(state, "env/"))
+        self._scorer.set_state(state)
 
     def _batch(self, obs: Any) -> Any:
         space = self.env.observation_space

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import VectorWrapper
 
 from operant.errors import OperantError
 from operant.reward_design.adapters.transitions import TransitionTracker, section
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.types import Bool, Float
+from operant.wrapping import layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,9 +42,15 @@ class StreamScorer:
     """Feeds steps to a design and keeps each row's returns."""
 
     def __init__(
-        self, design: RewardDesign, tracker: TransitionTracker, context: DesignContext
+        self, design: RewardDesign, tracker: TransitionTracker, context: DesignContext, env: Any
     ) -> None:
         """Attach the design.
+
+        Args:
+            design: What scores.
+            tracker: What turns steps into transitions.
+            context: What the design learns about the env.
+            env: The env inside; its state is saved along if it, or a layer of it, can save it.
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
@@ -59,6 +64,7 @@ class StreamScorer:
             )
         design.setup(context)
         self._design, self._tracker, self._num = design, tracker, context.num_envs
+        self._stateful = next((each for each in layers(env) if hasattr(each, "get_state")), None)
         self._true_return = np.zeros(self._num)
         self._designed_return = np.zeros(self._num)
 
@@ -104,12 +110,14 @@ class StreamScorer:
         )
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything needed to continue mid-episode, as arrays."""
+        """Return the state of design, episodes and (if it can be saved) the env inside."""
+        inner = self._stateful.get_state() if self._stateful is not None else {}
         return {
             "true_return": self._true_return.copy(),
             "designed_return": self._designed_return.copy(),
             **{f"tracker/{name}": value for name, value in self._tracker.get_state().items()},
             **{f"design/{name}": value for name, value in self._design.state_dict().items()},
+            **{f"env/{name}": value for name, value in inner.items()},
         }
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -118,6 +126,8 @@ class StreamScorer:
         self._designed_return = state["designed_return"].copy()
         self._tracker.set_state(section(state, "tracker/"))
         self._design.load_state_dict(section(state, "design/"))
+        if self._stateful is not None:
+            self._stateful.set_state(section(state, "env/"))
 
     def _spread(self, values: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return (N,) values, 0 in rows without a transition."""
@@ -126,14 +136,6 @@ class StreamScorer:
         out = np.zeros(self._num, values.dtype)
         out[rows] = values
         return out
-
-
-def layers(env: Any) -> Iterator[Any]:
-    """Iterate over an env and all it wraps, outermost first."""
-    while isinstance(env, (gym.Wrapper, VectorWrapper)):
-        yield env
-        env = env.env
-    yield env
 
 
 def refuse_second_design(env: Any) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array
 
+from operant import wrapping
 from operant.errors import OperantError
 from operant.types import Bool, Card, Feature, Features, Obs, Transition, take_rows
 
@@ -27,21 +28,19 @@ _ARRAY_SPACES = (
 )
 
 
-def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+def required_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     """Return how a vector env starts the next episode.
 
     Raises:
         OperantError: If the env does not say.
     """
-    # SyncVectorEnv and AsyncVectorEnv write their mode into a metadata dict that all envs of one
-    # class share, so a later env overwrites it; their attribute is theirs alone.
-    mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
+    mode = wrapping.autoreset_mode(env)
     if mode is None:
         raise OperantError(
             f"{env} does not say how it resets: set env.metadata['autoreset_mode'] to a member of "
             "gymnasium.vector.AutoresetMode (a guess would credit rewards to the wrong states)"
         )
-    return AutoresetMode(mode)
+    return mode
 
 
 def feature_table(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> tuple[Feature, ...]:

@@ -10,12 +10,11 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from operant.reward_design import as_design
-from operant.reward_design.adapters.scorer import StreamScorer, layers, refuse_second_design
+from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    autoreset_mode,
     feature_table,
-    section,
+    required_mode,
 )
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.types import Float
@@ -56,7 +55,7 @@ class DesignVectorWrapper(VectorWrapper):
         tracker = TransitionTracker(
             observation_space=env.single_observation_space,
             num_envs=env.num_envs,
-            autoreset_mode=autoreset_mode(env),
+            autoreset_mode=required_mode(env),
             copy=getattr(env.unwrapped, "copy", True) is False,
         )
         context = DesignContext(
@@ -67,8 +66,7 @@ class DesignVectorWrapper(VectorWrapper):
             gamma=gamma,
             seed=seed,
         )
-        self._scorer = StreamScorer(self.design, tracker, context)
-        self._stateful = next((each for each in layers(env) if hasattr(each, "get_state")), None)
+        self._scorer = StreamScorer(self.design, tracker, context, env)
 
     def reset(
         self,
@@ -108,14 +106,8 @@ class DesignVectorWrapper(VectorWrapper):
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state of design, episodes and (if one has ``get_state``) the env inside."""
-        state = {f"scorer/{name}": value for name, value in self._scorer.get_state().items()}
-        if self._stateful is not None:
-            inner = self._stateful.get_state()
-            state |= {f"env/{name}": value for name, value in inner.items()}
-        return state
+        return self._scorer.get_state()
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned."""
-        self._scorer.set_state(section(state, "scorer/"))
-        if self._stateful is not None:
-            self._stateful.set_state(section(state, "env/"))
+        self._scorer.set_state(state)

@@ -11,8 +11,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from operant.errors import OperantError
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    autoreset_mode,
     feature_table,
+    required_mode,
 )
 
 MODES = list(AutoresetMode)
@@ -27,7 +27,7 @@ def tracker_of(env, **kwargs):
     return TransitionTracker(
         observation_space=env.single_observation_space,
         num_envs=env.num_envs,
-        autoreset_mode=autoreset_mode(env),
+        autoreset_mode=required_mode(env),
         **kwargs,
     )
 
@@ -181,17 +181,17 @@ def test_stepping_before_reset_is_refused(corridor):
 
 def test_an_env_must_say_how_it_resets(corridor):
     env = gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="vector_entry_point")
-    assert autoreset_mode(env) is AutoresetMode.NEXT_STEP
+    assert required_mode(env) is AutoresetMode.NEXT_STEP
     env.unwrapped.metadata = {}
     with pytest.raises(OperantError, match=r"metadata\['autoreset_mode'\]"):
-        autoreset_mode(env)
+        required_mode(env)
 
 
 def test_the_mode_of_an_env_survives_a_later_env_of_the_same_class():
     envs = [
         SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 2, autoreset_mode=mode) for mode in MODES
     ]
-    assert [autoreset_mode(env) for env in envs] == MODES
+    assert [required_mode(env) for env in envs] == MODES
 
 
 def test_lost_final_observations_are_an_error(corridor):

@@ -1,0 +1,27 @@
+"""Looking through Gymnasium's wrappers, scalar and vector alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+
+def layers(env: Any) -> Iterator[Any]:
+    """Iterate over a scalar or vector env and all it wraps, outermost first."""
+    while isinstance(env, (gym.Wrapper, VectorWrapper)):
+        yield env
+        env = env.env
+    yield env
+
+
+def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
+    """Return how a vector env starts the next episode, or None if it does not say.
+
+    Gymnasium's Sync and Async envs write their mode into a metadata dict that all envs of one class
+    share, so a later env overwrites it; their attribute is theirs alone and is asked first.
+    """
+    mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
+    return None if mode is None else AutoresetMode(mode)
