@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from operant.errors import OperantError
-from operant.registry import Registry, collect_rows
+from operant.registry import AgentRow, Registry, collect_rows
 
 if TYPE_CHECKING:
     import gymnasium as gym
 
-    from operant.agents.base import Agent, AnyVectorEnv, Array, Json, Policy
+    from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Json, Policy
 
 if not __name__.startswith("operant."):  # the repository root is on sys.path when it is the cwd
     raise ImportError(
         "import operant.agents, not agents: the folder is part of the operant package"
     )
 
-__all__ = ["list_agents", "load_policy", "make_agent", "registry"]
+__all__ = ["agent_row", "list_agents", "load_policy", "make_agent", "make_config", "registry"]
 
 
 @functools.cache
@@ -31,13 +31,38 @@ def registry() -> Registry[Agent]:
     return Registry("agent", collect_rows("operant.agents"))
 
 
-def list_agents(tag: str | None = None) -> list[str]:
-    """Return the ids of all agents, or of those with a tag (``"learner"``, ``"planner"``).
+def agent_row(name: str) -> AgentRow:
+    """Return what is known of an agent without importing it.
+
+    Raises:
+        UnknownIdError: If there is no such agent.
+    """
+    return cast(AgentRow, registry()[name])
+
+
+def list_agents(kind: Literal["learner", "planner"] | None = None) -> list[str]:
+    """Return the ids of all agents, or of those of one kind.
 
     >>> list_agents("learner")
     ['sb3-dqn', 'sb3-ppo']
     """
-    return [row.id for row in registry() if tag is None or tag in row.tags]
+    return [name for name in registry().ids() if kind is None or agent_row(name).kind == kind]
+
+
+def make_config(name: str, **hyper: Any) -> AgentConfig:
+    """Build the config of a learner; needs no env, so it tells bad values before a run starts.
+
+    Args:
+        name: Registry id, e.g. ``"sb3-ppo"``.
+        **hyper: Fields of the agent's config; the others keep their defaults.
+
+    Raises:
+        UnknownIdError: If there is no such agent.
+        OperantError: If it is a planner, which has no config.
+        ValueError: If a hyper-parameter is unknown or out of range.
+    """
+    config: AgentConfig = _learner(name).config_class.from_json({**agent_row(name).kwargs, **hyper})
+    return config
 
 
 def make_agent(name: str, env: AnyVectorEnv, *, seed: int = 0, **hyper: Any) -> Agent:
@@ -55,9 +80,7 @@ def make_agent(name: str, env: AnyVectorEnv, *, seed: int = 0, **hyper: Any) -> 
         ValueError: If a hyper-parameter is unknown or out of range, or the env is unsuitable.
         GammaMismatchError: If the env carries a reward design with another discount.
     """
-    cls = _learner(name)
-    config = cls.config_class.from_json({**registry()[name].kwargs, **hyper})
-    made: Agent = cls(env, config=config, seed=seed)
+    made: Agent = _learner(name)(env, config=make_config(name, **hyper), seed=seed)
     return made
 
 
@@ -86,8 +109,8 @@ def load_policy(
 
 
 def _learner(name: str) -> Any:
-    row = registry()[name]
-    if "learner" not in row.tags:
+    row = agent_row(name)
+    if row.kind != "learner":
         function = row.entry_point.replace(":", ".")
         raise OperantError(
             f"agent {name!r} plans on an explicit MDP and does not learn from an env; "

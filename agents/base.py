@@ -229,6 +229,8 @@ def check_gamma(env: AnyVectorEnv, gamma: float) -> None:
     """
     for layer in layers(env):
         design = getattr(layer, "design", None)  # NormalizeReward has a gamma too, but no design
-        built_for = getattr(layer, "gamma", None)
-        if design is not None and built_for is not None and built_for != gamma:
-            raise GammaMismatchError(design.id, built_for, gamma)
+        if design is None:
+            continue
+        for built_for in (getattr(layer, "gamma", gamma), getattr(design, "gamma", gamma)):
+            if built_for != gamma:
+                raise GammaMismatchError(design.id, built_for, gamma)

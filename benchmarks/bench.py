@@ -62,7 +62,7 @@ def run_suite(
 
 def status(suite: Suite, root: Path) -> tuple[list[RunSpec], list[RunSpec], Scan]:
     """Return (finished runs, runs to do, everything found in the folder)."""
-    found = scan(root, suite.id)
+    found = scan(root, suite.id, move=False)  # a look changes nothing
     finished = {record.run_id for record in found.records}
     specs = suite.runs()
     done = [spec for spec in specs if spec.run_id in finished]
@@ -79,7 +79,7 @@ def report(root: Path, *, title: str = "", runs: list[RunSpec] | None = None) ->
             run with several settings, those of the run that finished last.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
+        FileNotFoundError: If the folder does not exist or holds no run.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"no results folder {root}; run a suite into it first")
@@ -93,7 +93,12 @@ def report(root: Path, *, title: str = "", runs: list[RunSpec] | None = None) ->
     problems = dataclasses.replace(found, unfinished=unfinished).problems
     others = len(found.records) + len(found.unfinished) - len(records) - len(unfinished)
     if others:
-        problems.append(f"{others} runs belong to other settings and are not shown")
+        problems.append(
+            f"{others} other run{'s' if others > 1 else ''} in this folder not shown here; "
+            "`operant report` on the folder shows the newest of each design"
+        )
+    if not records and not problems:
+        raise FileNotFoundError(f"no runs in {root}; run a suite into it first")
     board = build_leaderboard(records)
     html, markdown = write_report(board, root, title=title or root.name, problems=problems)
     return Report(leaderboard=board, html=html, markdown=markdown, problems=problems)

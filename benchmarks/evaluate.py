@@ -9,15 +9,18 @@ from typing import Any, TypeAlias
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from operant import envs, reward_design
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
+from operant.errors import InterruptedRunError, OperantError
 from operant.seeding import SeedTree
 
 Act: TypeAlias = Callable[[Any, int], npt.NDArray[Any]]
 """(batch of observations, time step) -> one action per row."""
+STOP_EVERY = 100
+"""Env steps between two questions whether to stop."""
 SCORES = ("true_return", "designed_return", "discounted_true_return", "discounted_designed_return")
 
 
@@ -35,11 +38,17 @@ def make_batch(env_id: str, num_envs: int, **kwargs: Any) -> VectorEnv[Any, Any,
 class Evaluator:
     """The evaluation of one run: the same levels each time, and for every design of that seed."""
 
-    def __init__(self, spec: RunSpec) -> None:
-        """Build the env."""
+    def __init__(self, spec: RunSpec, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Build the env.
+
+        Args:
+            spec: The run.
+            should_stop: Asked now and then while episodes last; True abandons them.
+        """
         self._spec = spec
         self._tree = SeedTree(spec.seed)
         self._batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
+        self._should_stop = should_stop
 
     def score(self, act: Act, *, step: int) -> EvalTable:
         """Play the first episode of every row; the design rides along only to be read.
@@ -47,17 +56,24 @@ class Evaluator:
         Args:
             act: The policy.
             step: Env steps trained so far, written into the table.
+
+        Raises:
+            InterruptedRunError: If a stop was asked for before all episodes had ended.
+            OperantError: If the env does not report success.
         """
         spec, episodes = self._spec, self._spec.evaluation.episodes
         # A new design each time: scores must not depend on what was scored before.
         design = reward_design.make_design(spec.design, **spec.design_kwargs)
         seed = self._tree.seed("design")
-        env = reward_design.shape(self._batch, design, gamma=spec.gamma, seed=seed)
+        finite = _FiniteHorizon(self._batch)
+        env = reward_design.shape(finite, design, gamma=spec.gamma, seed=seed)
         obs, _ = env.reset(seed=self._tree.seed("evaluation"))
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
         running, t = np.ones(episodes, np.bool_), 0
         while running.any():
+            if t and t % STOP_EVERY == 0 and self._should_stop():
+                raise InterruptedRunError("stopped during an evaluation")
             obs, designed, terminated, truncated, infos = env.step(act(obs, t))
             true = infos["true_reward"]
             for name, value in zip(SCORES, (true, designed, true, designed), strict=True):
@@ -66,7 +82,7 @@ class Evaluator:
             length += running
             done = running & (terminated | truncated)
             if done.any():
-                success |= done & _success(infos, episodes)
+                success |= done & self._success(infos)
             running &= ~done
             t += 1
         return EvalTable(
@@ -91,6 +107,19 @@ class Evaluator:
             random=means(self.score(random, step=0)),
             oracle=None if plans is None else means(self.score(_follow(plans), step=0)),
         )
+
+    def _success(self, infos: dict[str, Any]) -> npt.NDArray[np.bool_]:
+        """Read the success flags of the episodes that ended with this step."""
+        # In SAME_STEP mode the last info of an ended episode is the final one; what lies beside it
+        # may belong to the next episode.
+        found = infos.get("final_info", infos).get("success")
+        if found is None:
+            raise OperantError(
+                f"{self._spec.env_id} does not report info['success'] at the end of an episode, "
+                "by which runs are scored; wrap the env so that its last info has it"
+            )
+        flags: npt.NDArray[np.bool_] = np.asarray(found, bool)
+        return flags
 
     def _plans(self) -> list[tuple[int, ...]] | None:
         """Return an optimal action sequence per row, or None if the env has no exact oracle."""
@@ -122,13 +151,17 @@ def concatenate(tables: list[EvalTable]) -> EvalTable:
     return EvalTable(**columns)
 
 
-def _success(infos: dict[str, Any], rows: int) -> npt.NDArray[np.bool_]:
-    """Read the success flags of a step; envs that report none count as not successful."""
-    found = infos.get("success", infos.get("final_info", {}).get("success"))
-    flags: npt.NDArray[np.bool_] = (
-        np.zeros(rows, np.bool_) if found is None else np.asarray(found, bool)
-    )
-    return flags
+class _FiniteHorizon(VectorWrapper):
+    """Shows a time limit as the end of the MDP.
+
+    In training the agent bootstraps at a time limit, so shaping keeps the potential of the last
+    state there. A score is a finite sum that nothing is bootstrapped to: left as it is, it would
+    contain ``gamma ** T`` times a potential that depends on the policy.
+    """
+
+    def step(self, actions: Any) -> Any:
+        obs, reward, terminated, truncated, infos = self.env.step(actions)
+        return obs, reward, terminated | truncated, np.zeros_like(truncated), infos
 
 
 def _follow(plans: list[tuple[int, ...]]) -> Act:

@@ -73,7 +73,7 @@ class Row:
         episodes: Evaluation episodes at each evaluation point.
         success: IQM of final success with its interval, in [0, 1].
         seed_success: Final success of each seed, (seeds,).
-        ties: Rows of this env that share a letter cannot be told apart.
+        ties: Rows of this env that share a letter cannot be told apart; empty with too few seeds.
         improvement: Chance that a run of this row beats one of the ``none`` design with the same
             agent in final success; None for that design, or without it.
         gap: Mean hacking gap with its interval, None where it is undefined. The mean and not the
@@ -314,7 +314,7 @@ def _ranked(rows: list[Row]) -> list[Row]:
     return [
         dataclasses.replace(
             row,
-            ties=letters,
+            ties=letters if len(row.seeds) >= PROVISIONAL_SEEDS else "",
             rank=1 + sum(other.success.value > row.success.value for other in placed)
             if row.status != "unranked"
             else None,

@@ -20,7 +20,7 @@ from operant.benchmarks.gif import record_episode
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
 from operant.benchmarks.records import EvalTable
 from operant.benchmarks.store import RunDirectory
-from operant.errors import CorruptRunError
+from operant.errors import CorruptRunError, InterruptedRunError
 from operant.seeding import SeedTree
 
 CHECKPOINT_SECONDS = 15.0
@@ -97,8 +97,11 @@ class Run:
     def _execute(self) -> Outcome:
         spec = self._spec
         self._started, self._cpu = time.perf_counter(), time.process_time()
-        self._evaluator = Evaluator(spec)
-        self._references = self._evaluator.references()
+        self._evaluator = Evaluator(spec, should_stop=self._should_stop)
+        try:
+            self._references = self._evaluator.references()
+        except InterruptedRunError:  # nothing was trained yet, so there is nothing to save
+            return "interrupted"
         points = np.linspace(0, spec.total_steps, spec.evaluation.points + 1)
         self._due = [round(point) for point in points.tolist()]
         agent = self._resumed()
@@ -160,7 +163,12 @@ class Run:
         """Between rollouts: log, evaluate if due, save if due; return whether to go on."""
         self._log(agent)
         if self._due and agent.num_steps >= self._due[0]:
-            self._evals.append(self._evaluate(agent))
+            try:
+                self._evals.append(self._evaluate(agent))
+            except InterruptedRunError:  # it stays due, and is made when the run continues
+                if self._evals:  # else nothing was trained yet
+                    self._save(agent)
+                return False
             self._due = [step for step in self._due if step > agent.num_steps]
         last = self._evals[-1]
         self._report(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from operant import agents
 from operant.benchmarks.files import canonical_json
 from operant.errors import GammaMismatchError
 
@@ -80,7 +81,7 @@ class RunSpec:
 
         Raises:
             ValueError: If a number is out of range.
-            GammaMismatchError: If the design is told another discount than the agent.
+            GammaMismatchError: If design or agent is told another discount than the run.
         """
         for name, low in (("seed", 0), ("total_steps", 1), ("num_envs", 1)):
             if getattr(self, name) < low:
@@ -91,6 +92,9 @@ class RunSpec:
         own = self.design_kwargs.get("gamma")
         if own is not None and own != self.gamma:
             raise GammaMismatchError(self.design, own, self.gamma)
+        told = self.agent_config.get("gamma")
+        if told is not None and told != self.gamma:
+            raise GammaMismatchError(self.design, self.gamma, told)
 
     @property
     def name(self) -> str:
@@ -177,11 +181,16 @@ class Suite:
     evaluation: Evaluation = Evaluation()
 
     def __post_init__(self) -> None:
-        """Check that every design has a name of its own.
+        """Check that no run comes twice.
 
         Raises:
-            ValueError: If two designs share a label.
+            ValueError: If two designs share a label, or a seed is repeated.
         """
+        repeated = sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1})
+        if repeated:
+            raise ValueError(
+                f"suite {self.id!r}: seeds must be distinct, got {repeated} repeatedly"
+            )
         labels = [design.label or design.id for design in self.designs]
         if len(set(labels)) < len(labels):
             raise ValueError(
@@ -220,8 +229,10 @@ class Suite:
             total_steps=2 * 16 * 16,
             num_envs=16,
             agents=tuple(
-                dataclasses.replace(agent, config={**agent.config, **_TINY.get(agent.id, {})})
-                for agent in self.agents
+                dataclasses.replace(
+                    entry, config={**entry.config, **agents.agent_row(entry.id).testing}
+                )
+                for entry in self.agents
             ),
             evaluation=Evaluation(points=1, episodes=4),
         )
@@ -237,9 +248,3 @@ def _told(spec: RunSpec | Evaluation) -> dict[str, Any]:
         if getattr(spec, field.name) != default:
             told[field.name] = plain[field.name]
     return told
-
-
-_TINY: dict[str, dict[str, Any]] = {
-    "sb3-ppo": {"n_steps": 16, "batch_size": 64},
-    "sb3-dqn": {"buffer_size": 1000, "learning_starts": 64},
-}

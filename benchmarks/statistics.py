@@ -291,10 +291,11 @@ def hacking_gap(
     Positive: it pays the agent for something else. Above 1: more than it pays for solving the task.
 
     Give it *discounted* returns with the agent's discount. Potential shaping adds
-    ``sum_t gamma^t (gamma phi(s_t+1) - phi(s_t))``, which telescopes to ``-phi(s_0)`` (plus
-    ``gamma^T phi(s_T)`` where a time limit cut): a constant per start state that cancels here, so a
-    design that provably keeps the optimal policy has gap 0. Undiscounted, the same sum is
-    ``-phi(s_0) - (1 - gamma) sum phi(s_t)`` and depends on the path: a false alarm.
+    ``sum_t gamma^t (gamma phi(s_t+1) - phi(s_t))``, which telescopes to ``-phi(s_0)`` (the
+    evaluation treats a time limit as the end, so that nothing is left of the last potential): a
+    constant per start state that cancels here, so a design that provably keeps the optimal policy
+    has gap 0. Undiscounted, the same sum is ``-phi(s_0) - (1 - gamma) sum phi(s_t)`` and depends on
+    the path: a false alarm.
 
     Args:
         designed: Mean discounted designed return of each run, (runs,).

@@ -34,7 +34,7 @@ from operant.benchmarks.specs import RunSpec
 from operant.errors import CorruptRunError
 
 QUARANTINE = "quarantine"
-CHECKPOINT, GIF = "checkpoint.safetensors", "rollout.gif"
+CHECKPOINT, GIF, LOCK = "checkpoint.safetensors", "rollout.gif", ".lock"
 RESULTS = {"spec.json", "eval.parquet", "train.parquet", "policy.safetensors", "manifest.json"}
 """What every finished run has; most have a GIF too."""
 
@@ -61,13 +61,8 @@ class RunDirectory:
         if self.path.is_symlink():
             raise CorruptRunError(f"{self.path} is a symbolic link; delete it and run again")
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a") as lock:  # the system drops the lock of a dead process
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        with _held(self.path) as mine:
+            yield mine
 
     def open(self) -> None:
         """Write ``spec.json`` and clear what a dead process left; call while :meth:`claimed`."""
@@ -154,31 +149,68 @@ class Scan:
         return [f"{folder}: {reason}" for folder, reason in sorted(lost.items())]
 
 
-def scan(root: Path, suite: str = "") -> Scan:
+def scan(root: Path, suite: str = "", *, move: bool = True) -> Scan:
     """Read every run of a results folder; damaged ones are moved to quarantine.
 
     Args:
         root: Results folder.
         suite: Name of the suite, written into the records; the folder's name if empty.
+        move: False to report damaged runs as unfinished and leave everything where it is.
     """
     found = Scan(records=[], unfinished={}, quarantined=dict(_reasons(root / QUARANTINE)))
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if not path.is_dir() or path.name == QUARANTINE or path.name.startswith("."):
             continue
         try:
-            if path.is_symlink():
-                raise CorruptRunError("a symbolic link, not a directory")
-            if (path / "DONE.json").exists():
-                found.records.append(_read(path, suite or root.name))
-            else:
-                found.unfinished[path.name] = _why_unfinished(path)
-        except (CorruptRunError, ValueError, KeyError, TypeError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
-                found.quarantined[quarantine(root, path, reason)] = reason
+            _count(found, path, suite or root.name)
+        except _DAMAGE as error:
+            found.unfinished[path.name] = f"damaged: {type(error).__name__}: {error}"
+            if move:
+                _set_aside(found, root, path, suite or root.name)
         except OSError as error:  # says nothing about the run, so it stays where it is
             found.unfinished[path.name] = f"cannot be read: {error}"
     return found
+
+
+_DAMAGE = (CorruptRunError, ValueError, KeyError, TypeError)
+
+
+def _count(found: Scan, path: Path, suite: str) -> None:
+    """Note a run as finished or unfinished; raises one of ``_DAMAGE`` if it is neither."""
+    if path.is_symlink():
+        raise CorruptRunError("a symbolic link, not a directory")
+    if (path / "DONE.json").exists():
+        found.records.append(_read(path, suite))
+    else:
+        found.unfinished[path.name] = _why_unfinished(path)
+
+
+def _set_aside(found: Scan, root: Path, path: Path, suite: str) -> None:
+    """Move a damaged run to quarantine, unless a process holds it or has mended it meanwhile."""
+    with contextlib.suppress(OSError), _held(path) as mine:
+        if not mine:
+            return
+        del found.unfinished[path.name]
+        try:
+            _count(found, path, suite)
+        except _DAMAGE as error:
+            reason = f"{type(error).__name__}: {error}"
+            found.quarantined[quarantine(root, path, reason)] = reason
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """Hold the lock of a run; yields False if another process does."""
+    if path.is_symlink():  # nobody works in there, and it must not be followed
+        yield True
+        return
+    with (path / LOCK).open("a") as file:  # the system drops the lock of a dead process
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def quarantine(root: Path, path: Path, reason: str) -> str:
@@ -223,7 +255,7 @@ def _read(path: Path, suite: str) -> RunRecord:
         design=spec.name,
         agent=spec.agent,
         seed=spec.seed,
-        total_steps=spec.total_steps,
+        total_steps=int(manifest.get("steps", spec.total_steps)),  # whole rollouts: maybe more
         evals=read_evals(files["eval.parquet"]),
         references=References(**manifest.pop("references")),
         manifest=manifest,

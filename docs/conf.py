@@ -24,7 +24,7 @@ extensions = [
     "catalogue",
 ]
 exclude_patterns = ["_build", "_ext"]
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]  # no math: it would load a script from the net
 myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}

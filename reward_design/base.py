@@ -177,10 +177,16 @@ class RewardDesign:
         Raises:
             NonFiniteRewardError: If a term is NaN or infinite.
             OperantError: If :meth:`setup` was not called.
+            TypeError: If it returned something else than terms.
             ValueError: If a term has the wrong shape.
         """
         context = self._require_context()
         terms = self.step(t)
+        if not isinstance(terms, RewardTerms):
+            raise TypeError(
+                f"design {self.id!r}: step() must return RewardTerms, got "
+                f"{type(terms).__name__}; use RewardTerms.sum_of(env=t.reward, bonus=...)"
+            )
         self._check_terms(terms, t.env_ids, t.episode_step)
         if t.done.any():
             ended = np.zeros(context.num_envs, np.bool_)

@@ -123,7 +123,7 @@ class SB3VecEnv(VecEnv):
     def _next_seed(self) -> int | list[int | None] | None:
         """Return the seeds as one integer s where row i has s + i: all that native envs take."""
         first = self._seeds[0]
-        if first is None and not any(self._seeds):
+        if all(seed is None for seed in self._seeds):
             return None
         consecutive = first is not None and self._seeds == [first + i for i in range(self.num_envs)]
         return first if consecutive else list(self._seeds)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from operant.registry import Row
+from operant.registry import AgentRow
 
 ROWS = [
-    Row(
+    AgentRow(
         id="value-iteration",
         entry_point="operant.agents.tabular.value_iteration:value_iteration",
         summary="exact planner for an explicit deterministic MDP",
-        tags=("planner", "tabular"),
+        kind="planner",
+        tags=("tabular",),
     ),
 ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from operant.benchmarks.leaderboard import BASELINE, Row
+from operant.benchmarks.leaderboard import BASELINE, PROVISIONAL_SEEDS, Row
 from operant.benchmarks.statistics import Interval
 
 EN_DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -147,7 +147,9 @@ def findings(rows: Sequence[Row]) -> list[str]:
     line = f"Highest true success: {label(best, rows)} with {percent(best.success.value)}"
     if not math.isnan(best.success.low):
         line += f" (95 % interval {percent_range(best.success)})"
-    if tied:
+    if len(best.seeds) < PROVISIONAL_SEEDS and len(rows) > 1:
+        line += "; too few seeds to compare designs"
+    elif tied:
         line += f"; not distinguishable from {_and(tied)}"
     elif len(rows) > 1:
         line += ", ahead of every other row"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import operant
-from operant import benchmarks
+from operant import agents, benchmarks
 from operant.registry import Row
 
 API_PAGES = {
@@ -115,6 +115,11 @@ def design_section(row: Row) -> str:
     return section(row, [*facts, ["features read", show(design.required_features())]])
 
 
+def agent_section(row: Row) -> str:
+    """Return the section of one agent: whether it learns or plans, and its object."""
+    return section(row, [["kind", agents.agent_row(row.id).kind]])
+
+
 def suite_section(row: Row) -> str:
     """Return the section of one suite: what is run, and how it is scored."""
     suite = benchmarks.suite(row.id)
@@ -123,11 +128,11 @@ def suite_section(row: Row) -> str:
         return f"{name} {dict(arguments)}" if arguments else name
 
     designs = tuple(called(design.label or design.id, design.kwargs) for design in suite.designs)
-    agents = tuple(called(agent.id, agent.config) for agent in suite.agents)
+    entries = tuple(called(agent.id, agent.config) for agent in suite.agents)
     facts = [
         ["environments", show(suite.env_ids)],
         ["designs", show(designs)],
-        ["agents", show(agents)],
+        ["agents", show(entries)],
         ["seeds", show(suite.seeds)],
         ["budget", f"{suite.total_steps:,} env steps in {suite.num_envs} rows"],
         ["gamma", suite.gamma],
@@ -151,8 +156,8 @@ def catalogue_pages() -> dict[str, str]:
         "The facts of a design are those of {py:class}`~operant.reward_design.base.DesignSpec`.\n\n"
     )
     pages["designs.md"] += "".join(design_section(row) for row in rows_of("reward_design"))
-    agents = "".join(section(row, []) for row in rows_of("agents"))
-    pages["agents.md"] = f"# Agents\n\n{agents}"
+    learners_and_planners = "".join(agent_section(row) for row in rows_of("agents"))
+    pages["agents.md"] = f"# Agents\n\n{learners_and_planners}"
     suites = "".join(suite_section(row) for row in rows_of("benchmarks"))
     pages["suites.md"] = f"# Suites\n\n{suites}"
     return pages

@@ -166,7 +166,7 @@ def _advance(track: Callable[..., None], outcome: Callable[..., Any]) -> Callabl
         steps = world.agent[n, STEPS]
         late = 0.9 * (steps / size.max_steps) if size.minigrid_reward else 0.0
         out.reward[n], out.success[n] = (1.0 - late if success else 0.0), success
-        out.terminated[n], out.truncated[n] = terminated, steps >= size.max_steps
+        out.terminated[n], out.truncated[n] = terminated, steps >= size.limit
 
     return advance
 

@@ -39,6 +39,7 @@ class Simulator:
         width: int,
         height: int,
         max_steps: int | None = None,
+        outer_limit: int | None = None,
         layout: str = "operant",
         reward: str = "sparse",
     ) -> None:
@@ -50,6 +51,7 @@ class Simulator:
             width: Cells in x, outer walls included.
             height: Cells in y, outer walls included.
             max_steps: Time limit in env steps, or None for the family's.
+            outer_limit: A further limit that only cuts, as Gymnasium's ``TimeLimit`` does.
             layout: One of ``LAYOUTS``.
             reward: ``"sparse"`` pays 1 at success, ``"minigrid"`` pays 1 - 0.9 t / max_steps.
 
@@ -63,12 +65,15 @@ class Simulator:
         _positive("height", height)
         if max_steps is not None:
             _positive("max_steps", max_steps)
+        if outer_limit is not None:
+            _positive("max_episode_steps", outer_limit)
         if complaint := family.check(width, height):
             raise ValueError(f"size {width}x{height} of {family.name} {complaint}")
         limit = family.max_steps(width, height) if max_steps is None else int(max_steps)
+        cut = limit if outer_limit is None else min(limit, int(outer_limit))
         self.family = family
         self.size = Size(
-            int(width), int(height), int(width) + 2 * PAD, limit, int(reward == "minigrid")
+            int(width), int(height), int(width) + 2 * PAD, limit, cut, int(reward == "minigrid")
         )
         self.table = family.feature_table(self.size)
         self.world: World = new_world(num, self.size, family.memory(self.size))

@@ -53,7 +53,7 @@ def _search(simulator: Simulator, actions: Sequence[int], *, stop_at_success: bo
     Raises:
         ValueError: If more than ``MAX_STATES`` states are reachable.
     """
-    size = simulator.size._replace(max_steps=2**30, minigrid_reward=0)
+    size = simulator.size._replace(limit=2**30, minigrid_reward=0)
     layer = _rows(simulator.world, np.zeros(1, np.int64))
     layer.agent[:, STEPS] = 0
     graph = _Graph([layer], [_rows(simulator.out, np.zeros(1, np.int64))], [], [], [(-1, -1)])
@@ -113,7 +113,7 @@ def solve(simulator: Simulator) -> Oracle:
     paid = 1.0 - 0.9 * (steps / size.max_steps) if size.minigrid_reward else 1.0
     return Oracle(
         kind="exact",
-        optimal_return=paid if steps <= size.max_steps else 0.0,
+        optimal_return=paid if steps <= size.limit else 0.0,
         solution_length=len(plan),
         actions=tuple(reversed(plan)),
         method=method,

@@ -161,8 +161,8 @@ def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
     return Card(
         id=env_id,
         description=(
-            f"A {size.width}x{size.height} grid split by a wall with one locked door. The agent "
-            "starts on the left, with a key somewhere in its room; the goal is in the far corner "
+            f"A grid of {size.width}x{size.height} cells, split by a wall with one locked door. The "
+            "agent starts on the left, with a key somewhere in its room; the goal is in the far corner "
             "behind the door."
         ),
         observation=(
@@ -172,7 +172,7 @@ def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
         action="Discrete(7): left, right, forward, pickup, drop, toggle, done.",
         reward=f"{paid} on stepping onto the goal, 0 before",
         termination="the agent steps onto the goal",
-        truncation=f"after {size.max_steps} steps",
+        truncation=f"after {size.limit} steps",
         success="the agent stands on the goal",
         metric="success",
         oracle="exact",

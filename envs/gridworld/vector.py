@@ -54,7 +54,7 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             size: Cells in x, outer walls included.
             height: Cells in y; None for a square.
             max_steps: Time limit in env steps, or None for the family's.
-            max_episode_steps: Gymnasium's name for the same; wins if both are given.
+            max_episode_steps: Cuts episodes like the ``TimeLimit`` that ``gym.make`` adds for it.
             layout: ``"operant"`` or ``"minigrid"``.
             reward: ``"sparse"`` or ``"minigrid"``.
             autoreset_mode: Gymnasium's ``AutoresetMode`` or its value.
@@ -77,7 +77,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             num=num_envs,
             width=size,
             height=size if height is None else height,
-            max_steps=max_steps if max_episode_steps is None else max_episode_steps,
+            max_steps=max_steps,
+            outer_limit=max_episode_steps,
             layout=layout,
             reward=reward,
         )

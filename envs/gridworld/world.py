@@ -29,7 +29,8 @@ class Size(NamedTuple):
         width: Cells in x, outer walls included.
         height: Cells in y, outer walls included.
         stride: Padded row length; cell (x, y) has index ``(y + PAD) * stride + x + PAD``.
-        max_steps: Time limit in env steps.
+        max_steps: Time limit in env steps, and the scale of MiniGrid's reward.
+        limit: When episodes are cut: ``max_steps``, or less if an outer limit asks for it.
         minigrid_reward: 1 for MiniGrid's ``1 - 0.9 t / max_steps`` at success, 0 for exactly 1.
     """
 
@@ -37,6 +38,7 @@ class Size(NamedTuple):
     height: int
     stride: int
     max_steps: int
+    limit: int
     minigrid_reward: int
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.wrappers import TimeLimit
 
 from operant.errors import OperantError
 from operant.reward_design.adapters.transitions import TransitionTracker, section
@@ -54,7 +55,8 @@ class StreamScorer:
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
-            OperantError: If the design's rewards are not known step by step, or it lacks features.
+            OperantError: If the design's rewards are not known step by step, it lacks features, or
+                it is attached to another env.
         """
         if design.spec.timing != "step":
             raise OperantError(
@@ -62,9 +64,15 @@ class StreamScorer:
                 "known while the env steps, so no wrapper can return them; train with "
                 "operant.reward_design.adapters.sb3.DesignCallback instead"
             )
+        if design.context is not None:
+            raise OperantError(
+                f"design {design.id!r} is attached to an env already; it has memory of its own per "
+                "env, so build one design for each env (training, evaluation, ...)"
+            )
         design.setup(context)
         self._design, self._tracker, self._num = design, tracker, context.num_envs
         self._stateful = next((each for each in layers(env) if hasattr(each, "get_state")), None)
+        self._time_limit = next((e for e in layers(env) if isinstance(e, TimeLimit)), None)
         self._true_return = np.zeros(self._num)
         self._designed_return = np.zeros(self._num)
 
@@ -110,7 +118,16 @@ class StreamScorer:
         )
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state of design, episodes and (if it can be saved) the env inside."""
+        """Return the state of design, episodes and (if it can be saved) the env inside.
+
+        Raises:
+            OperantError: If a time limit that nobody can save lies between design and env.
+        """
+        if self._stateful is not None and self._time_limit is not None:
+            raise OperantError(
+                f"{self._time_limit} counts steps and cannot save them; set the limit in the env "
+                "itself (max_steps=... for the gridworlds) instead of max_episode_steps"
+            )
         inner = self._stateful.get_state() if self._stateful is not None else {}
         return {
             "true_return": self._true_return.copy(),

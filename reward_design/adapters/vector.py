@@ -56,7 +56,7 @@ class DesignVectorWrapper(VectorWrapper):
             observation_space=env.single_observation_space,
             num_envs=env.num_envs,
             autoreset_mode=required_mode(env),
-            copy=getattr(env.unwrapped, "copy", True) is False,
+            copy=True,  # the caller may change what it was given, say to normalise it
         )
         context = DesignContext(
             observation_space=env.single_observation_space,

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib.machinery import PathFinder
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from operant.errors import DuplicateIdError, MissingExtraError, UnknownIdError
 
@@ -46,6 +46,19 @@ class EnvRow(Row):
 
     vector_entry_point: str = ""
     tier: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AgentRow(Row):
+    """A row of an agent.
+
+    Attributes:
+        kind: ``"learner"`` trains on a vector env, ``"planner"`` solves an explicit MDP.
+        testing: Fields of its config that make a run of 512 env steps one of seconds.
+    """
+
+    kind: Literal["learner", "planner"]
+    testing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Registry(Generic[T]):

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from operant.agents import list_agents, make_agent, registry
+from operant.agents import agent_row, list_agents, make_agent, make_config, registry
 from operant.agents.base import check_gamma, require_same_step
 from operant.errors import GammaMismatchError, OperantError, UnknownIdError
 
@@ -66,6 +66,17 @@ def test_planner_is_not_made_from_an_env(corridor) -> None:
 def test_bad_hyper_parameters_are_named(hyper, message, corridor) -> None:
     with pytest.raises(ValueError, match=message):
         make_agent("sb3-ppo", corridor(), **hyper)
+
+
+def test_config_is_made_without_an_env() -> None:
+    config = make_config("sb3-ppo", n_steps=16)
+    assert (config.n_steps, config.gamma) == (16, 0.99)
+    with pytest.raises(ValueError, match=r"no field 'n_stepz'; did you mean .*n_steps"):
+        make_config("sb3-ppo", n_stepz=16)
+    with pytest.raises(OperantError, match="plans on an explicit MDP"):
+        make_config("value-iteration")
+    with pytest.raises(UnknownIdError, match="did you mean sb3-ppo"):
+        agent_row("sb3-pppo")
 
 
 def test_other_autoreset_modes_are_refused_with_the_remedy() -> None:

@@ -6,13 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.run import Progress, Run
 from operant.benchmarks.specs import AgentEntry, Design, Evaluation, RunSpec, Suite
 from operant.benchmarks.store import RunDirectory
+
+
+class Cart(CartPoleEnv):
+    """Somebody else's env: no card, no features, no saved state, no native batch."""
+
+    def step(self, action: Any) -> Any:
+        *rest, info = super().step(action)
+        return *rest, {**info, "success": False}
+
+
+gym.register("Cart-v0", Cart, max_episode_steps=500)
 
 TINY = {
     "env_kwargs": {"max_steps": 40},

@@ -143,7 +143,8 @@ def test_runs_of_other_settings_are_kept_but_not_shown(
     quiet = Console(file=io.StringIO())
     run_suite(other, tmp_path, executor=Stopping(7), console=quiet)  # one done, one stopped
     made = report(tmp_path, runs=suite.runs())
-    assert made.problems == ["2 runs belong to other settings and are not shown"]
+    (problem,) = made.problems
+    assert problem.startswith("2 other runs in this folder not shown here")
     assert len(made.leaderboard.rows) == 2
     assert len(scan(tmp_path).records) == 3
 
@@ -164,7 +165,8 @@ def test_report_of_a_mixed_folder_shows_the_newest_settings(
         "none": (new.runs()[0].run_id,),
         "naive": (another.runs()[0].run_id,),
     }
-    assert made.problems == ["2 runs belong to other settings and are not shown"]
+    (problem,) = made.problems
+    assert problem.startswith("2 other runs in this folder not shown here")
 
 
 class _Clock:
@@ -180,10 +182,10 @@ def test_report_needs_a_folder(tmp_path: Path) -> None:
         report(tmp_path / "absent")
 
 
-def test_report_of_nothing_is_still_a_page(tmp_path: Path) -> None:
-    made = report(tmp_path)
-    assert made.leaderboard.rows == ()
-    assert made.html.is_file()
+def test_report_of_nothing_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no runs in"):
+        report(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_progress_goes_to_the_console(tmp_path: Path, tiny_suite: MakeSuite) -> None:

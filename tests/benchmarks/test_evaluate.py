@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch, means
 from operant.benchmarks.records import EvalTable
 from operant.benchmarks.specs import Evaluation, RunSpec
+from operant.errors import InterruptedRunError, OperantError
 from operant.seeding import SeedTree
 
 Spec = Callable[..., RunSpec]
@@ -62,7 +63,8 @@ def by_hand(spec: RunSpec, act: Callable[[Any, int], Any]) -> list[dict[str, flo
             batch = {k: np.repeat(np.asarray(v)[None], row + 1, 0) for k, v in obs.items()}
             before = info["features"]
             obs, true, terminated, truncated, info = env.step(int(act(batch, t)[row]))
-            designed = true + pay(spec.design, before, info["features"], terminated)
+            # A score is a finite sum: the time limit is the end, and its potential is 0.
+            designed = true + pay(spec.design, before, info["features"], terminated or truncated)
             if spec.design == "count":
                 key = obs["image"].tobytes() + bytes([obs["direction"]])
                 designed += 0.005 * (key not in seen)
@@ -101,6 +103,44 @@ def test_scores_equal_a_loop_over_scalar_envs(spec: Spec, design: str, policy: s
         column = [row[name] for row in expected]
         np.testing.assert_allclose(getattr(table, name), column, atol=1e-12, err_msg=name)
     assert table.success.all() == (policy == "optimal")
+
+
+def test_env_that_does_not_say_whether_it_succeeded_is_refused(tiny: Spec) -> None:
+    run = tiny(env_id="CartPole-v1", env_kwargs={}, design="none")
+    with pytest.raises(OperantError, match=r"CartPole-v1 does not report info\['success'\]"):
+        Evaluator(run).references()
+
+
+def test_success_of_every_step_is_read_through_a_sync_vector_env(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle solves every level whether the env is batched natively or by gymnasium."""
+    native = gym.spec("SparseKey-5x5-v0")
+    looped = dataclasses.replace(native, id="Looped-v0", vector_entry_point=None)
+    monkeypatch.setitem(gym.registry, "Looped-v0", looped)
+    assert Evaluator(spec(env_id="Looped-v0")).references().oracle["success"] == 1.0
+
+
+@pytest.mark.parametrize("gamma", [0.9, 0.999, 1.0])
+def test_potential_pays_every_policy_the_same_beyond_the_true_reward(
+    spec: Spec, gamma: float
+) -> None:
+    """Also a policy that the time limit cuts: nothing bootstraps from what is left of it."""
+    run = dataclasses.replace(spec(design="potential"), gamma=gamma)
+    plans, evaluator = plans_of(run), Evaluator(run)
+    extra = []
+    for plan_of in (lambda plan: plan, lambda plan: plan[:-1]):  # one stops before the goal
+        chosen = [(*plan_of(plan), *[6] * 40) for plan in plans]
+        table = evaluator.score(lambda obs, t, c=chosen: np.array([p[t] for p in c]), step=0)
+        extra.append(table.discounted_designed_return - table.discounted_true_return)
+    np.testing.assert_allclose(extra[0], extra[1], atol=1e-12)
+
+
+def test_stop_is_heard_during_an_evaluation(tiny: Spec) -> None:
+    run = tiny(env_kwargs={"max_steps": 10**9})
+    evaluator = Evaluator(run, should_stop=lambda: True)
+    with pytest.raises(InterruptedRunError):
+        evaluator.score(lambda obs, t: np.full(4, 6), step=0)
 
 
 def watched(evaluator: Evaluator) -> list[bytes]:
@@ -193,7 +233,7 @@ def test_random_reference_covers_all_actions(spec: Spec, monkeypatch: pytest.Mon
 
 
 def test_env_of_others_is_scored_too(tiny: Spec) -> None:
-    run = tiny(env_id="CartPole-v1", env_kwargs={}, design="none", gamma=GAMMA)
+    run = tiny(env_id="Cart-v0", env_kwargs={}, design="none", gamma=GAMMA)
     references = Evaluator(run).references()
     assert references.oracle is None
     assert references.random["success"] == 0.0
@@ -261,7 +301,7 @@ def test_batches_end_episodes_within_the_step() -> None:
 def test_concatenate_keeps_the_order() -> None:
     evaluator = Evaluator(
         RunSpec(
-            env_id="CartPole-v1",
+            env_id="Cart-v0",
             design="none",
             agent="a",
             seed=0,

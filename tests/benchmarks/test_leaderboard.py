@@ -104,8 +104,19 @@ def test_order_ranks_and_letters() -> None:
     )
     assert [row.design for row in board.rows] == ["good", "same", "bad", "few"]
     assert [row.rank for row in board.rows] == [1, 1, 3, None]  # equal success, equal rank
-    # two seeds of "few" are too few to be told apart from anything
-    assert [row.ties for row in board.rows] == ["a", "a", "b", "ab"]
+    # two seeds of "few" are too few to say whether it is tied
+    assert [row.ties for row in board.rows] == ["a", "a", "b", ""]
+
+
+def test_ties_pair_the_seeds_that_two_designs_share() -> None:
+    """Paired by seed, one is always better by .1; paired by position, they cannot be told apart."""
+    level = {0: 0.1, 1: 0.7, 2: 0.3, 3: 0.9, 4: 0.5, 5: 0.2, 6: 0.8}
+    low = [run("low", seed, (0.0, level[seed] - 0.1)) for seed in range(6)]
+    high = [run("high", seed, (0.0, level[seed])) for seed in range(1, 7)]
+    assert {row.design: row.ties for row in build_leaderboard([*low, *high]).rows} == {
+        "high": "a",
+        "low": "b",
+    }
 
 
 def test_ties_are_paired_by_seed() -> None:

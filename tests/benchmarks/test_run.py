@@ -244,7 +244,7 @@ def test_killed_after_the_last_boundary_only_writes_the_results(
 def test_env_without_state_continues_and_says_so(
     tmp_path: Path, tiny: Spec, execute: Execute
 ) -> None:
-    spec = tiny(env_id="CartPole-v1", env_kwargs={}, design="none")
+    spec = tiny(env_id="Cart-v0", env_kwargs={}, design="none")
     assert execute(tmp_path, spec, stop_at=3) == "interrupted"
     assert execute(tmp_path, spec, stop_at=1) == "interrupted"
     assert execute(tmp_path, spec) == "done"

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import PurePath
 
 import pytest
 
-from operant import benchmarks
+from operant import agents, benchmarks
 from operant.benchmarks.files import canonical_json
 from operant.benchmarks.specs import AgentEntry, Design, Evaluation, RunSpec, Suite
+from operant.errors import GammaMismatchError
 
 SPEC = RunSpec(
     env_id="SparseKey-5x5-v0",
@@ -64,6 +66,25 @@ def test_suite_refuses_two_designs_of_one_label() -> None:
     pair = (Design(id="potential"), Design(id="potential", kwargs={"scale": 2.0}))
     with pytest.raises(ValueError, match="distinct labels"):
         dataclasses.replace(benchmarks.suite("demo"), designs=pair)
+
+
+def test_suite_refuses_a_seed_twice() -> None:
+    with pytest.raises(ValueError, match=r"seeds must be distinct, got \[0, 3\] repeatedly"):
+        dataclasses.replace(benchmarks.suite("demo"), seeds=(3, 0, 1, 0, 3))
+
+
+@pytest.mark.parametrize("told", ["design_kwargs", "agent_config"])
+def test_another_discount_for_design_or_agent_is_refused(told: str) -> None:
+    with pytest.raises(GammaMismatchError, match=r"'potential' uses gamma=0\.9.*uses gamma=0\.9"):
+        dataclasses.replace(SPEC, **{told: {"gamma": 0.9}})
+    same = dataclasses.replace(SPEC, gamma=0.9, **{told: {"gamma": 0.9}})
+    assert getattr(same, told) == {"gamma": 0.9}
+
+
+def test_refusal_says_which_discount_is_the_agents() -> None:
+    message = "design 'potential' uses gamma=0.99 but the agent uses gamma=0.9;"
+    with pytest.raises(GammaMismatchError, match=re.escape(message)):
+        dataclasses.replace(SPEC, agent_config={"gamma": 0.9})
 
 
 def test_run_id_does_not_depend_on_the_order_of_arguments() -> None:
@@ -179,3 +200,9 @@ def test_testing_size_is_another_suite_with_the_same_columns() -> None:
     assert small.id != suite.id
     assert {run.name for run in small.runs()} == {run.name for run in suite.runs()}
     assert not {run.run_id for run in small.runs()} & {run.run_id for run in suite.runs()}
+
+
+def test_testing_size_comes_from_the_row_of_the_agent() -> None:
+    ppo, dqn = _suite().testing().agents
+    assert ppo.config == {"n_steps": 16, **agents.agent_row("sb3-ppo").testing}
+    assert dqn.config == agents.agent_row("sb3-dqn").testing != {}

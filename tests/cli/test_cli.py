@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import operant
 from operant.benchmarks.bench import report, run_suite
 from operant.benchmarks.executors import SerialExecutor
 from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
 from operant.cli import INTERRUPTED, MISSING, OK, USAGE, run
+from operant.cli.doctor import requirements
 from operant.registry import Registry, Row
 
 TINY = ["--steps", "512", "--num-envs", "8", "--episodes", "4", "--points", "2", "--workers", "1"]
@@ -81,15 +85,40 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
         (["train", "SparseKey-v0", "--gamma", "1.5"], "gamma must lie in [0, 1], got 1.5"),
         (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),
         (["train", "SparseKey-v0", "--workers", "0"], "workers must be >= 1, got 0"),
+        (["train", "SparseKey-v0", "--seeds", "1", "2", "1"], "must be distinct, got [1]"),
+        (["train", "CartPol-v1"], "did you mean CartPole"),
+        (["train", "no_such_module:X-v0"], "no_such_module"),
+        (["train", "Not an id"], "Malformed environment ID"),
+        (["train", "SparseKey-v0", "--env-args", '{"size": 3}'], "side in [5, 128]"),
+        (["train", "SparseKey-v0", "--env-args", '{"sizes": 3}'], "argument 'sizes'"),
+        (["train", "SparseKey-v0", "--agent", "value-iteration"], "plans on an explicit MDP"),
+        (["train", "SparseKey-v0", "--agent-args", '{"n_stepz": 16}'], "no field 'n_stepz'"),
+        (["train", "SparseKey-v0", "--agent-args", '{"n_steps": 0}'], "n_steps must lie in"),
+        (["train", "CartPole-v1", "--design", "potential"], "which the env does not publish"),
+        (["train", "SparseKey-v0", "--design", "none", "--agent-args", '{"gamma": 0.9}'], "0.9;"),
         (["report", "no-such-folder"], "no results folder"),
         (["enjoy", "no-such-run"], "no finished run"),
     ],
 )
 def test_wrong_usage_names_the_remedy_and_exits_2(
-    argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("multiprocessing.get_context", lambda *_: pytest.fail("started a process"))
     assert run(argv) == USAGE
     assert expected in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # told before a folder is made
+
+
+def test_unknown_env_without_a_near_one_lists_only_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "Zzzzzzzz-v0"]) == USAGE
+    message = capsys.readouterr().err
+    assert all(name in message for name in operant.list_envs())
+    assert "CartPole" not in message
 
 
 def test_unknown_option_exits_2() -> None:
@@ -115,6 +144,94 @@ def test_missing_dependency_exits_3(
     monkeypatch.setattr("operant.agents.registry", lambda: Registry("agent", [row]))
     assert run(["agents", "x"]) == MISSING
     assert "operant[nethack]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("module", "argv"),
+    [
+        ("tyro", ["suites"]),
+        ("stable_baselines3", ["agents", "sb3-ppo"]),
+        ("rich.table", ["envs"]),
+    ],
+)
+def test_missing_core_dependency_is_one_line_and_exits_3(module: str, argv: list[str]) -> None:
+    code = f"import sys, operant.cli; sys.modules[{module!r}] = None; operant.cli.main({argv!r})"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == MISSING
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"operant: {module} is not installed; run: operant doctor")
+    assert "pip install -c constraints.txt operant" in line
+
+
+def test_broken_import_of_our_own_is_not_blamed_on_the_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = Row(id="x", entry_point="operant.no_such_module:X", summary="")
+    monkeypatch.setattr("operant.agents.registry", lambda: Registry("agent", [row]))
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        run(["agents", "x"])
+
+
+# The package itself is stood in for, because importing it needs Gymnasium.
+BARE = """
+import importlib.machinery, importlib.util, sys, types
+path = importlib.util.find_spec("operant").submodule_search_locations
+class OnlyStandardLibrary:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "operant"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, OnlyStandardLibrary())
+sys.modules["torch"] = None
+package = sys.modules["operant"] = types.ModuleType("operant")
+package.__path__ = list(path)
+from operant.cli import main
+main(["doctor"])
+"""
+
+
+def test_doctor_needs_only_the_standard_library() -> None:
+    ended = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True)
+    assert ended.returncode == OK, ended.stderr  # the distributions are there, though not usable
+    assert "gymnasium" in ended.stdout
+    assert "torch:" not in ended.stdout
+
+
+def test_doctor_reads_what_the_distribution_declares(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = {
+        "operant": [
+            "numpy>=2.2",
+            "no-such.core<3,>=2; python_version >= '3.11'",
+            'no_such_extra [x] (<2,>=1) ; extra == "ray"',
+            'gymnasium[mu]; extra == "mujoco"',
+            'operant[mujoco,ray]; extra == "all"',
+        ],
+        "gymnasium": ["numpy>=1", 'no-such-inner>=3; extra == "mu"', 'other; extra == "all"'],
+    }
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: declared.get(name))
+    assert requirements() == [
+        ("", "numpy"),
+        ("", "no-such.core"),
+        ("ray", "no_such_extra"),
+        ("mujoco", "no-such-inner"),
+    ]
+    assert run(["doctor"]) == MISSING
+    lines = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()]
+    core = ["core", "no-such.core", "missing", "pip install -c constraints.txt operant"]
+    ray = ["ray", "no_such_extra", "missing", "pip install -c constraints.txt 'operant[ray]'"]
+    assert core in lines
+    assert ray in lines
+
+
+def test_doctor_reads_requirements_as_packaging_does() -> None:
+    wanted = set()
+    for requirement in map(Requirement, importlib.metadata.requires("operant") or []):
+        extra = re.search(r'extra == "(\w+)"', str(requirement.marker))
+        if not requirement.extras:
+            wanted.add((extra[1] if extra else "", requirement.name))
+    assert len(wanted) > 20
+    assert wanted <= set(requirements())
 
 
 def test_train_writes_a_leaderboard_and_a_second_call_does_nothing(

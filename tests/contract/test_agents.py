@@ -30,6 +30,14 @@ def test_every_row_learns_or_plans() -> None:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+def test_testing_size_is_part_of_the_config(name: str) -> None:
+    row = agents.agent_row(name)
+    config = agents.make_config(name, **row.testing).to_json()
+    assert {field: config[field] for field in row.testing} == dict(row.testing)
+    assert config != agents.make_config(name).to_json()
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_learner_learns_acts_and_continues_from_its_state(name: str) -> None:
     agent = agents.make_agent(name, _envs(), seed=3)
     agent.learn(300)

@@ -8,7 +8,7 @@ import pytest
 
 import operant
 from operant.errors import DuplicateIdError, MissingExtraError, UnknownIdError
-from operant.registry import EnvRow, Registry, Row, collect_rows
+from operant.registry import AgentRow, EnvRow, Registry, Row, collect_rows
 
 
 def _row(name: str, entry_point: str = "fractions:Fraction", **more) -> Row:
@@ -92,6 +92,10 @@ def test_rows_are_plain_data() -> None:
         assert row.summary
         assert all(isinstance(tag, str) for tag in row.tags)
     assert all(isinstance(row, EnvRow) for row in collect_rows("operant.envs"))
+    for row in collect_rows("operant.agents"):
+        assert isinstance(row, AgentRow)
+        assert row.kind in {"learner", "planner"}
+        json.dumps(dict(row.testing))
 
 
 def test_facade_lists_what_the_registries_hold() -> None:

@@ -43,15 +43,30 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Run a command and return its exit code."""
+    if argv == ["doctor"]:  # it says what is missing, so it may need nothing itself
+        from operant.cli.doctor import doctor
+
+        return doctor()
     try:
-        import tyro
+        return _dispatch(argv or ["--help"])  # no arguments: show what there is
     except ModuleNotFoundError as error:
-        print(f"operant: {error.name} is missing; run: pip install operant", file=sys.stderr)
+        if (error.name or "").startswith("operant"):  # a bug, not an installation
+            raise
+        print(
+            f"operant: {error.name or error} is not installed; run: operant doctor, or: "
+            "pip install -c constraints.txt operant",
+            file=sys.stderr,
+        )
         return MISSING
+
+
+def _dispatch(argv: list[str]) -> int:
+    """Run a command; exceptions that the user can mend become one line."""
+    import tyro
+    from gymnasium.error import Error as GymnasiumError
+
     from operant.errors import MissingExtraError, OperantError
 
-    # No arguments: show what there is.
-    argv = argv or ["--help"]
     try:
         code: Any = tyro.extras.subcommand_cli_from_dict(
             commands(), prog="operant", description=_DESCRIPTION, args=argv
@@ -59,7 +74,7 @@ def run(argv: list[str]) -> int:
     except MissingExtraError as error:
         print(f"operant: {error}", file=sys.stderr)
         return MISSING
-    except (OperantError, ValueError, TypeError, FileNotFoundError) as error:
+    except (OperantError, GymnasiumError, ValueError, TypeError, FileNotFoundError) as error:
         if os.environ.get("OPERANT_DEBUG"):
             raise
         print(f"operant: {error}", file=sys.stderr)

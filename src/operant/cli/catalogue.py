@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from rich.markup import escape
 from tyro.conf import Positional, arg
 
-from operant.registry import Registry, Row
+from operant.registry import AgentRow, Registry, Row
 
 Name = Annotated[Positional[str], arg(metavar="ID")]
 
@@ -81,7 +81,8 @@ def agents(name: Name = "", json: bool = False) -> int:
         return _list("agents", registry, json)
     found = registry.load(name)
     config = getattr(found, "config_class", None)
-    return _detail(registry[name], config or found, config().to_json() if config else {}, json)
+    facts = {"kind": package.agent_row(name).kind, **(config().to_json() if config else {})}
+    return _detail(registry[name], config or found, facts, json)
 
 
 def suites(name: Name = "", json: bool = False) -> int:
@@ -104,9 +105,13 @@ def _list(title: str, registry: Registry[Any], as_json: bool) -> int:
 
     if as_json:
         return _json([{**dataclasses.asdict(row), "kwargs": dict(row.kwargs)} for row in registry])
-    rows = [(row.id, row.summary, ", ".join(row.tags), row.extra) for row in registry]
+    rows = [(row.id, row.summary, ", ".join(_labels(row)), row.extra) for row in registry]
     table(title, ("id", "what it is", "tags", "extra"), rows)
     return 0
+
+
+def _labels(row: Row) -> tuple[str, ...]:
+    return (row.kind, *row.tags) if isinstance(row, AgentRow) else row.tags
 
 
 def _detail(row: Row, documented: Any, facts: dict[str, Any], as_json: bool) -> int:

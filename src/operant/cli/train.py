@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 if TYPE_CHECKING:
+    import gymnasium as gym
+
     from operant.benchmarks.specs import Suite
 
 
@@ -63,33 +66,60 @@ def train(options: Annotated[Options, OmitArgPrefixes]) -> int:
 
 
 def as_suite(options: Options) -> Suite:
-    """Turn options into a suite of one design; tells wrong ids before any process starts."""
-    import gymnasium as gym
+    """Turn options into a suite of one design.
 
+    Agent, env and design are built once, so that what is wrong with them is told before a process
+    starts or a folder is made.
+
+    Raises:
+        OperantError: If an id is unknown, or agent or design cannot work on the env.
+        ValueError: If a number or an argument is out of range.
+    """
     from operant import agents, reward_design
     from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
     from operant.cli.output import json_object
-    from operant.errors import UnknownIdError
 
-    try:
-        gym.spec(options.env)
-    except gym.error.Error:
-        raise UnknownIdError("environment", options.env, gym.registry) from None
     design_kwargs = json_object("--design-args", options.design_args)
-    reward_design.make_design(options.design, **design_kwargs)
-    agents.registry()[options.agent]
-    return Suite(
+    config = json_object("--agent-args", options.agent_args)
+    env_kwargs = json_object("--env-args", options.env_args)
+    suite = Suite(
         id="train",
         title=f"{options.agent} with {options.design} on {options.env}",
         env_ids=(options.env,),
         designs=(Design(id=options.design, kwargs=design_kwargs),),
-        agents=(
-            AgentEntry(id=options.agent, config=json_object("--agent-args", options.agent_args)),
-        ),
+        agents=(AgentEntry(id=options.agent, config=config),),
         seeds=options.seeds,
         total_steps=options.steps,
         num_envs=options.num_envs,
         gamma=options.gamma,
-        env_kwargs=json_object("--env-args", options.env_args),
+        env_kwargs=env_kwargs,
         evaluation=Evaluation(points=options.points, episodes=options.episodes),
     )
+    suite.runs()  # checks the numbers
+    design = reward_design.make_design(options.design, **design_kwargs)
+    env = _make_env(options.env, env_kwargs)
+    try:
+        reward_design.shape(env, design, gamma=options.gamma)
+    finally:
+        env.close()
+    agents.make_config(options.agent, **config)  # last: this imports its learning library
+    return suite
+
+
+def _make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
+    import gymnasium as gym
+
+    import operant
+    from operant.errors import UnknownIdError
+
+    try:
+        return gym.make(env_id, **kwargs)
+    except gym.error.UnregisteredEnv:
+        # Near ids may be anybody's; without one, our own are shown instead of all of Gymnasium's.
+        near = difflib.get_close_matches(env_id, gym.registry, cutoff=0.5)
+        raise UnknownIdError("environment", env_id, near or operant.list_envs()) from None
+    except ModuleNotFoundError as error:  # of "module:Id"
+        raise ValueError(f"{env_id} cannot be made: {error}") from error
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
+        told = f" with --env-args {kwargs}" if kwargs else ""
+        raise ValueError(f"{env_id} cannot be made{told}: {error}") from error

@@ -178,6 +178,32 @@ def test_seeds_options_and_reset_infos(corridor) -> None:
         env.reset()
 
 
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ([None, None, None], None),
+        ([None, 0, None], [None, 0, None]),  # 0 is a seed like any other
+        ([None, 4, None], [None, 4, None]),
+        ([0, 1, 2], 0),
+        ([0, 0, 0], [0, 0, 0]),
+        ([5, 6, 8], [5, 6, 8]),
+    ],
+)
+def test_seeds_reach_the_env_as_they_were_set(seeds, expected, corridor, monkeypatch) -> None:
+    env = SB3VecEnv(corridor(3))
+    told = {}
+    real = env.env.reset
+
+    def reset(*, seed, options):
+        told["seed"] = seed
+        return real(seed=0, options=options)
+
+    monkeypatch.setattr(env.env, "reset", reset)
+    env._seeds = list(seeds)
+    env.reset()
+    assert told["seed"] == expected
+
+
 def test_row_info_leaves_out_masks_and_absent_values() -> None:
     infos = {
         "a": np.array([1, 2]),

@@ -146,7 +146,7 @@ DOORS = ["door-open", "door-closed", "door-locked"]
 @given(data=st.data())
 def test_random_grids_random_loads_all_actions(data: st.DataObject) -> None:
     side = data.draw(st.integers(4, 9))
-    size = Size(side, side, side + 12, 10_000, 0)
+    size = Size(side, side, side + 12, 10_000, 10_000, 0)
     theirs = Arena(side)
     theirs.reset()
     world = new_world(1, size, 1)

@@ -222,12 +222,14 @@ def test_a_second_design_is_refused(corridor):
 
 
 def test_wrappers_show_design_and_discount(corridor):
-    design = make_design("none")
     for env in (corridor(), vectorised(corridor, AutoresetMode.SAME_STEP)):
+        design = make_design("none")
         wrapped = shape(env, design, gamma=0.7, seed=5)
         assert (wrapped.design, wrapped.gamma) == (design, 0.7)
         assert design.context.gamma == 0.7
         assert design.context.seed == 5
+        with pytest.raises(OperantError, match="attached to an env already"):
+            shape(corridor(), design, gamma=0.7)
 
 
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version:UserWarning")
