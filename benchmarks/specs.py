@@ -184,8 +184,10 @@ class Suite:
         """Check that no run comes twice.
 
         Raises:
-            ValueError: If two designs share a label, or a seed is repeated.
+            ValueError: If two designs share a label, or seeds are missing or repeated.
         """
+        if not self.seeds:
+            raise ValueError(f"suite {self.id!r}: seeds must name at least one, got none")
         repeated = sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1})
         if repeated:
             raise ValueError(

@@ -297,4 +297,5 @@ def _why_unfinished(path: Path) -> str:
         except (CorruptRunError, KeyError):
             return "failed (its note is unreadable)"
     saved = (path / CHECKPOINT).exists()
-    return "not finished; run the suite again to continue it" if saved else "not started properly"
+    since = "its last checkpoint" if saved else "the start"
+    return f"not finished; running the suite again continues it from {since}"

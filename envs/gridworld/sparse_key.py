@@ -161,9 +161,9 @@ def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
     return Card(
         id=env_id,
         description=(
-            f"A grid of {size.width}x{size.height} cells, split by a wall with one locked door. The "
-            "agent starts on the left, with a key somewhere in its room; the goal is in the far corner "
-            "behind the door."
+            f"A grid of {size.width}x{size.height} cells, split by a wall with one locked door. "
+            "The agent starts on the left, with a key somewhere in its room; the goal is in the "
+            "far corner behind the door."
         ),
         observation=(
             "Dict: image (7, 7, 3) uint8, the egocentric view with occlusion as (object, colour, "

@@ -71,6 +71,8 @@ def test_suite_refuses_two_designs_of_one_label() -> None:
 def test_suite_refuses_a_seed_twice() -> None:
     with pytest.raises(ValueError, match=r"seeds must be distinct, got \[0, 3\] repeatedly"):
         dataclasses.replace(benchmarks.suite("demo"), seeds=(3, 0, 1, 0, 3))
+    with pytest.raises(ValueError, match="seeds must name at least one"):
+        dataclasses.replace(benchmarks.suite("demo"), seeds=())
 
 
 @pytest.mark.parametrize("told", ["design_kwargs", "agent_config"])

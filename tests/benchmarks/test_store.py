@@ -93,7 +93,9 @@ def test_crash_between_files_is_unfinished_and_can_be_finished(
     monkeypatch.undo()
     found = scan(tmp_path)
     assert found.records == []
-    assert found.unfinished == {spec.folder: "not finished; run the suite again to continue it"}
+    assert found.unfinished == {
+        spec.folder: "not finished; running the suite again continues it from its last checkpoint"
+    }
     loaded = RunDirectory(tmp_path, spec).load_checkpoint()
     assert loaded is not None
     assert loaded[1] == {"due": [512]}
@@ -109,7 +111,9 @@ def test_half_written_run_is_unfinished(tmp_path: Path, tiny: Spec, finish: Fini
     (directory.path / "DONE.json").unlink()
     found = scan(tmp_path)
     assert found.records == []
-    assert found.unfinished == {directory.path.name: "not started properly"}
+    assert found.unfinished == {
+        directory.path.name: "not finished; running the suite again continues it from the start"
+    }
 
 
 def test_failed_save_keeps_the_checkpoint(

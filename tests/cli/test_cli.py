@@ -86,6 +86,7 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
         (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),
         (["train", "SparseKey-v0", "--workers", "0"], "workers must be >= 1, got 0"),
         (["train", "SparseKey-v0", "--seeds", "1", "2", "1"], "must be distinct, got [1]"),
+        (["train", "SparseKey-v0", "--seeds"], "seeds must name at least one"),
         (["train", "CartPol-v1"], "did you mean CartPole"),
         (["train", "no_such_module:X-v0"], "no_such_module"),
         (["train", "Not an id"], "Malformed environment ID"),
@@ -277,8 +278,10 @@ SUITE = Suite(
 PROGRAM = """
 import sys
 from pathlib import Path
+from operant.benchmarks import run
 from operant.cli import bench
 from test_cli import SUITE
+run.CHECKPOINT_SECONDS = 0.0  # in the worker, too: the first checkpoint says that training began
 if __name__ == "__main__":
     sys.exit(bench.run_and_report(SUITE, Path(sys.argv[1]), 1))
 """
@@ -310,7 +313,7 @@ def test_sigterm_saves_exits_75_and_the_same_command_continues(tmp_path: Path) -
 
     stopped = start(cut)
     deadline = time.monotonic() + 120
-    while not list(cut.glob("*/spec.json")) and time.monotonic() < deadline:
+    while not list(cut.glob("*/checkpoint.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.02)
     stopped.send_signal(signal.SIGTERM)
     printed, _ = stopped.communicate(timeout=120)
@@ -326,3 +329,34 @@ def test_sigterm_saves_exits_75_and_the_same_command_continues(tmp_path: Path) -
     table = [(f / "leaderboard.md").read_text().split("## Provenance")[0] for f in (cut, whole)]
     scores = [[line.split("|")[2:10] for line in t.splitlines() if "|" in line] for t in table]
     assert scores[0] == scores[1]
+
+
+def test_env_of_a_module_beside_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``module:Id`` trains from any directory, and in the worker process too."""
+    (tmp_path / "my_envs.py").write_text(
+        "import gymnasium as gym\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv\n\n\n"
+        "class Mine(CartPoleEnv):\n"
+        "    def step(self, action):\n"
+        "        *rest, info = super().step(action)\n"
+        "        return *rest, {**info, 'success': False}\n\n\n"
+        "gym.register('Mine-v0', Mine, max_episode_steps=50)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert run(["train", "my_envs:Mine-v0", "--results", "out", *TINY]) == OK
+    printed = capsys.readouterr().out
+    assert "my_envs:Mine-v0" in printed
+    assert "0 %" in printed
+    assert run(["train", "no_such_module:Mine-v0", "--results", "out", *TINY]) == USAGE
+    assert "no_such_module" in capsys.readouterr().err
+
+
+def test_summary_fits_a_terminal_of_80_columns(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", str(trained)]) == OK
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "naive" in line][:1]
+    assert line.split()[:2] == ["naive", "0"]

@@ -43,11 +43,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Run a command and return its exit code."""
-    if argv == ["doctor"]:  # it says what is missing, so it may need nothing itself
-        from operant.cli.doctor import doctor
-
-        return doctor()
     try:
+        if argv == ["doctor"]:  # it says what is missing, so it may need nothing itself
+            from operant.cli.doctor import doctor
+
+            return doctor()
+        if argv == ["--version"]:
+            from operant import __version__
+
+            print(f"operant {__version__}")
+            return OK
         return _dispatch(argv or ["--help"])  # no arguments: show what there is
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("operant"):  # a bug, not an installation
@@ -58,6 +63,9 @@ def run(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return MISSING
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -79,9 +87,6 @@ def _dispatch(argv: list[str]) -> int:
             raise
         print(f"operant: {error}", file=sys.stderr)
         return USAGE
-    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     return int(code)
 
 

@@ -14,7 +14,7 @@ def demo(results: Path = Path("results/demo"), workers: int | None = None) -> in
     """
     from operant import benchmarks
     from operant.cli.bench import run_and_report
-    from operant.cli.output import console
+    from operant.cli.output import console, program
 
     suite = benchmarks.suite("demo")
     runs = suite.runs()
@@ -28,9 +28,9 @@ def demo(results: Path = Path("results/demo"), workers: int | None = None) -> in
         folder = results / runs[-1].folder
         console.print(
             "\nNext:\n"
-            f"  operant enjoy {folder}    watch the farmed bonus\n"
-            "  operant train SparseKey-6x6-v0 --design potential\n"
-            "  operant designs potential",
+            f"  {program()} enjoy {folder}    watch the farmed bonus\n"
+            f"  {program()} train SparseKey-6x6-v0 --design potential\n"
+            f"  {program()} designs potential",
             soft_wrap=True,
         )
     return code

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,31 +67,38 @@ def exit_code(results: Sequence[Result]) -> int:
 
 
 def summary(made: Report) -> None:
-    """Print the leaderboard as a table, and where the page is."""
+    """Print the leaderboard, one table per env, and where the page is."""
     from operant.benchmarks.report import text
 
-    rows = []
-    for row in made.leaderboard.rows:
-        gap = "?" if row.gap is None else text.signed(row.gap.value)
-        verdict = "HACKED" if row.hacked else ""
-        rows.append(
-            (
-                row.env_id,
-                row.design,
-                row.agent,
-                f"{text.percent(row.success.value)} {text.percent_range(row.success)}",
-                row.ties,
-                gap,
-                verdict,
-                text.steps_to_solve(row),
-                f"{len(row.seeds)} ({row.status})",
+    for env_id, group in made.leaderboard.by_env().items():
+        several = len({row.agent for row in group}) > 1
+        rows = []
+        for row in group:
+            gap = "?" if row.gap is None else text.signed(row.gap.value)
+            rows.append(
+                (
+                    f"{row.design} ({row.agent})" if several else row.design,
+                    text.percent(row.success.value),
+                    text.percent_range(row.success),
+                    row.ties,
+                    gap,
+                    "HACKED" if row.hacked else "",
+                    text.steps_to_solve(row),
+                    str(len(row.seeds)),
+                )
             )
-        )
-    columns = ("env", "design", "agent", "true success [95 % CI]", "ties", "hacking gap", "")
-    table(made.html.parent.name, (*columns, "steps to 80 %", "seeds"), rows)
+        columns = ("design", "success", "95 % CI", "tie", "hacking gap", "", "steps to 80 %")
+        table(env_id, (*columns, "seeds"), rows)
     for problem in made.problems:
         console.print(f"[yellow]not counted[/] {escape(problem)}", soft_wrap=True)
     console.print(f"\nLeaderboard: {shown(made.html)}\nas a table:  {shown(made.markdown)}")
+
+
+def program() -> str:
+    """Return how the user can call this program again: its name, or its path if not on PATH."""
+    here = Path(sys.argv[0])
+    found = shutil.which("operant")
+    return "operant" if found and Path(found).resolve() == here.resolve() else shown(here)
 
 
 def shown(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,13 +56,13 @@ class Options:
 def train(options: Annotated[Options, OmitArgPrefixes]) -> int:
     """Train an agent on a designed reward and score it on the true one."""
     from operant.cli.bench import run_and_report
-    from operant.cli.output import console
+    from operant.cli.output import console, program
 
     suite = as_suite(options)
     code = run_and_report(suite, options.results, options.workers)
     if code == 0:
         folder = options.results / suite.runs()[0].folder
-        console.print(f"Watch it: operant enjoy {folder}", soft_wrap=True)
+        console.print(f"Watch it: {program()} enjoy {folder}", soft_wrap=True)
     return code
 
 
@@ -112,6 +113,8 @@ def _make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     import operant
     from operant.errors import UnknownIdError
 
+    if ":" in env_id:  # a module beside the user, whom a console script does not look for
+        sys.path.insert(0, str(Path.cwd()))
     try:
         return gym.make(env_id, **kwargs)
     except gym.error.UnregisteredEnv:
