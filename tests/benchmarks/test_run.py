@@ -176,7 +176,7 @@ def test_stopped_run_ends_like_an_uninterrupted_one(
         assert execute(tmp_path, spec, stop_at=boundary) == "interrupted"
         found = scan(tmp_path)
         assert found.records == []
-        assert "to continue it" in found.unfinished[spec.folder]
+        assert "continues it from its last checkpoint" in found.unfinished[spec.folder]
         names = {path.name for path in (tmp_path / spec.folder).iterdir()}
         assert names == {"spec.json", "checkpoint.safetensors", ".lock"}
     assert execute(tmp_path, spec) == "done"
