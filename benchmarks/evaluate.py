@@ -16,6 +16,7 @@ from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
 from operant.errors import InterruptedRunError, OperantError
 from operant.seeding import SeedTree
+from operant.wrapping import final_success
 
 Act: TypeAlias = Callable[[Any, int], npt.NDArray[Any]]
 """(batch of observations, time step) -> one action per row."""
@@ -110,9 +111,7 @@ class Evaluator:
 
     def _success(self, infos: dict[str, Any]) -> npt.NDArray[np.bool_]:
         """Read the success flags of the episodes that ended with this step."""
-        # In SAME_STEP mode the last info of an ended episode is the final one; what lies beside it
-        # may belong to the next episode.
-        found = infos.get("final_info", infos).get("success")
+        found = final_success(infos)
         if found is None:
             raise OperantError(
                 f"{self._spec.env_id} does not report info['success'] at the end of an episode, "

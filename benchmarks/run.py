@@ -14,6 +14,7 @@ import numpy as np
 
 from operant import agents, reward_design
 from operant.agents.base import Agent
+from operant.arrays import section
 from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch
 from operant.benchmarks.formats import Arrays
 from operant.benchmarks.gif import record_episode
@@ -134,10 +135,8 @@ class Run:
         return agent
 
     def _restore(self, agent: Agent, arrays: Arrays, meta: dict[str, Any]) -> None:
-        state = {key[6:]: value for key, value in arrays.items() if key.startswith("agent/")}
-        columns = {key[6:]: value for key, value in arrays.items() if key.startswith("evals/")}
-        evals = EvalTable(**columns)
-        agent.load_training_state(state, meta["agent"])
+        evals = EvalTable(**section(arrays, "evals"))
+        agent.load_training_state(section(arrays, "agent"), meta["agent"])
         self._evals, self._train = [evals], meta["train"]
         self._due, self._spent, self._exact = meta["due"], meta["spent"], meta["exact"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 if not __name__.startswith("operant."):  # the repository root is on sys.path when it is the cwd
     raise ImportError("import operant.envs, not envs: the folder is part of the operant package")
 
+import functools
 from typing import cast
 
 import gymnasium as gym
@@ -12,6 +13,7 @@ import gymnasium as gym
 from operant.registry import EnvRow, Registry, collect_rows
 
 
+@functools.cache
 def registry() -> Registry[gym.Env]:  # type: ignore[type-arg]
     """Return all rows of all families; rows are strings, so nothing heavy is imported."""
     return Registry("environment", collect_rows("operant.envs"))

@@ -24,6 +24,7 @@ from operant.agents.sb3.policy import (
 )
 from operant.agents.sb3.streams import Streams
 from operant.agents.sb3.vec_env import SB3VecEnv
+from operant.arrays import section
 from operant.seeding import SeedTree
 from operant.types import Obs
 
@@ -165,9 +166,9 @@ class SB3Agent(Agent):
                     f"the training state has {name} {meta[name]!r}, this agent has {value!r}; "
                     "load it into an agent built alike"
                 )
-        state.load_algorithm_state(self.model, state.below("algorithm", arrays), meta["algorithm"])
-        state.load_env_state(self.model, self.venv, state.below("episodes", arrays))
-        self._streams.load(state.below("streams", arrays), meta["streams"])
+        state.load_algorithm_state(self.model, section(arrays, "algorithm"), meta["algorithm"])
+        state.load_env_state(self.model, self.venv, section(arrays, "episodes"))
+        self._streams.load(section(arrays, "streams"), meta["streams"])
         self._scalars.values = dict(meta["metrics"])
         if not meta["exact_resume"]:  # new episodes, not the first ones of the run again
             self.venv.seed(SeedTree(self.seed).child("env").seed(f"resumed at {self.num_steps}"))

@@ -13,6 +13,7 @@ from operant.agents.base import Array, Arrays, Json, check_range
 from operant.agents.sb3 import state
 from operant.agents.sb3.agent import Boundary, SB3Agent
 from operant.agents.sb3.config import SB3Config
+from operant.arrays import section
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,4 @@ class SB3DQN(SB3Agent):
     def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
         """Continue from a training state; see :meth:`Agent.load_training_state`."""
         super().load_training_state(arrays, meta)
-        state.load_replay_state(
-            self.model.replay_buffer, state.below("replay", arrays), meta["replay"]
-        )
+        state.load_replay_state(self.model.replay_buffer, section(arrays, "replay"), meta["replay"])

@@ -19,6 +19,7 @@ from operant.agents.base import Array, Arrays, Json
 from operant.agents.sb3.config import EPISODES_LOGGED
 from operant.agents.sb3.policy import fill_module, module_arrays
 from operant.agents.sb3.vec_env import SB3VecEnv
+from operant.arrays import section
 
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
 BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
@@ -27,12 +28,6 @@ BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "t
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
     """Put arrays under a prefix."""
     return {f"{prefix}/{name}": value for name, value in arrays.items()}
-
-
-def below(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
-    """Return the arrays under a prefix, without it."""
-    start = f"{prefix}/"
-    return {name[len(start) :]: value for name, value in arrays.items() if name.startswith(start)}
 
 
 def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Arrays, Json]:
@@ -52,8 +47,8 @@ def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Ar
 
 def load_algorithm_state(model: BaseAlgorithm, arrays: Mapping[str, Array], meta: Json) -> None:
     """Restore what :func:`algorithm_state` returned."""
-    fill_module(model.policy, below("policy", arrays))
-    _load_optimizer(model.policy.optimizer, below("optimizer", arrays))
+    fill_module(model.policy, section(arrays, "policy"))
+    _load_optimizer(model.policy.optimizer, section(arrays, "optimizer"))
     for name, value in meta["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = meta["action_space"]
@@ -84,8 +79,8 @@ def load_env_state(model: BaseAlgorithm, venv: SB3VecEnv, arrays: Mapping[str, A
     if "episode_starts" not in arrays:
         model._last_obs = model._last_episode_starts = None
         return
-    venv.set_state(below("env", arrays))
-    model._last_obs = _tree(below("last_obs", arrays))
+    venv.set_state(section(arrays, "env"))
+    model._last_obs = _tree(section(arrays, "last_obs"))
     model._last_episode_starts = arrays["episode_starts"].copy()
 
 
@@ -105,7 +100,7 @@ def load_replay_state(buffer: ReplayBuffer, arrays: Mapping[str, Array], meta: J
     size = buffer.size()
     for name in BUFFER:
         value = getattr(buffer, name)
-        for key, saved in below(name, arrays).items():
+        for key, saved in section(arrays, name).items():
             (value[key] if isinstance(value, dict) else value)[:size] = saved
 
 

@@ -18,8 +18,9 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from operant.agents.base import AnyVectorEnv, Arrays, require_same_step
+from operant.arrays import section
 from operant.types import Bool, Float
-from operant.wrapping import layers
+from operant.wrapping import final_success, layers
 
 Step = tuple[Any, Float, Bool, Bool, dict[str, Any]]
 
@@ -115,7 +116,7 @@ class SB3VecEnv(VecEnv):
             },
             "true_return": float(self._true_returns[row]),
         }
-        success = infos.get("final_info", infos).get("success")
+        success = final_success(infos)
         if success is not None:
             info["is_success"] = bool(success[row])
         return info
@@ -229,7 +230,7 @@ class SB3VecEnv(VecEnv):
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned."""
-        inner = {name[4:]: value for name, value in state.items() if name.startswith("env/")}
+        inner = section(state, "env")
         self.env.set_state(inner)  # type: ignore[attr-defined]
         self._returns[:] = state["returns"]
         self._true_returns[:] = state["true_returns"]

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.wrappers import TimeLimit
 
+from operant.arrays import section
 from operant.errors import OperantError
-from operant.reward_design.adapters.transitions import TransitionTracker, section
+from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.types import Bool, Float
 from operant.wrapping import layers
@@ -141,10 +142,10 @@ class StreamScorer:
         """Restore what :meth:`get_state` returned."""
         self._true_return = state["true_return"].copy()
         self._designed_return = state["designed_return"].copy()
-        self._tracker.set_state(section(state, "tracker/"))
-        self._design.load_state_dict(section(state, "design/"))
+        self._tracker.set_state(section(state, "tracker"))
+        self._design.load_state_dict(section(state, "design"))
         if self._stateful is not None:
-            self._stateful.set_state(section(state, "env/"))
+            self._stateful.set_state(section(state, "env"))
 
     def _spread(self, values: npt.NDArray[Any], rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return (N,) values, 0 in rows without a transition."""

@@ -17,6 +17,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from gymnasium.vector.utils import concatenate, create_empty_array
 
 from operant import wrapping
+from operant.arrays import section
 from operant.errors import OperantError
 from operant.types import Bool, Card, Feature, Features, Obs, Transition, take_rows
 
@@ -197,9 +198,9 @@ class TransitionTracker:
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned."""
         self._episode_step, self._ended = state["episode_step"], state["ended"]
-        obs = section(state, "obs/")
+        obs = section(state, "obs")
         self._obs = obs if isinstance(self._space, gym.spaces.Dict) else obs[""]
-        self._features = section(state, "features/")
+        self._features = section(state, "features")
 
     def _batch(self, obs: Any) -> Obs:
         if isinstance(obs, dict):
@@ -240,13 +241,6 @@ class TransitionTracker:
             env_ids=rows,
             episode_step=t.episode_step[rows],
         )
-
-
-def section(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
-    """Return the entries whose name starts with ``prefix``, without it."""
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
 
 
 def _features(infos: Mapping[str, Any], rows: Bool) -> dict[str, npt.NDArray[Any]]:

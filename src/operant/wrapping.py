@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -25,3 +25,11 @@ def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
     """
     mode = getattr(env.unwrapped, "autoreset_mode", None) or env.metadata.get("autoreset_mode")
     return None if mode is None else AutoresetMode(mode)
+
+
+def final_success(infos: Mapping[str, Any]) -> Any:
+    """Return the success flags of the episodes that a SAME_STEP step ended, (N,), or None.
+
+    The info of an ended episode is in ``final_info``; what lies beside it may belong to the next.
+    """
+    return infos.get("final_info", infos).get("success")
