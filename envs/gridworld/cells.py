@@ -1,7 +1,8 @@
 """Cells: MiniGrid's (type, colour, state) triples packed into one byte.
 
 A code is an index into a table of all triples; bit 7 marks the cells one cannot see through. One
-byte per cell keeps a level in a few cache lines, and opacity needs no lookup.
+byte per cell keeps a level in a few cache lines, and opacity needs no lookup. A box with a key
+inside has codes of its own that show the same triple as an empty box.
 
 Source: MiniGrid 3.2 ``core/constants.py`` (Chevalier-Boisvert et al., 2023) for the numbers.
 """
@@ -24,6 +25,8 @@ OBJECTS = (
     "agent",
 )
 COLORS = ("red", "green", "blue", "purple", "yellow", "grey")
+SORTED_COLORS = tuple(COLORS.index(name) for name in sorted(COLORS))
+"""Colour numbers in alphabetical order of their names, in which MiniGrid draws a random colour."""
 OPEN, CLOSED, LOCKED = 0, 1, 2
 
 LEFT, RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
@@ -70,8 +73,16 @@ def code(kind: str, color: str = "red", state: int = 0) -> int:
     return _CODES[(OBJECTS.index(kind), COLORS.index(color), state)]
 
 
-def _tables() -> tuple[np.ndarray, np.ndarray]:
+def box(color: str, key_color: str | None = None) -> int:
+    """Return the byte of a box, empty or with a key inside."""
+    if key_color is None:
+        return code("box", color)
+    return len(_CODES) + COLORS.index(color) * len(COLORS) + COLORS.index(key_color)
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     triples, flags = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
+    inside = np.full(256, code("empty"), np.uint8)
     for triple, byte in _CODES.items():
         kind = OBJECTS[triple[0]]
         triples[byte] = triple
@@ -83,11 +94,16 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
             flags[byte] |= DOOR_FLAG
         if kind == "box":
             flags[byte] |= BOX_FLAG
-    return triples, flags
+    for color in COLORS:
+        for key_color in COLORS:
+            full, empty = box(color, key_color), box(color)
+            triples[full], flags[full] = triples[empty], flags[empty]
+            inside[full] = code("key", key_color)
+    return triples, flags, inside
 
 
-TRIPLES, FLAGS = _tables()
-"""Code -> (type, colour, state) uint8 (256, 3), and code -> property bits uint8 (256,)."""
+TRIPLES, FLAGS, INSIDE = _tables()
+"""Code -> (type, colour, state) uint8 (256, 3); -> property bits; -> what breaking a box leaves."""
 
 UNSEEN, EMPTY = code("unseen"), code("empty")
 WALL, GOAL, LAVA = code("wall", "grey"), code("goal", "green"), code("lava")
@@ -97,6 +113,11 @@ FIRST_DOOR, FIRST_KEY = code("door", "red", OPEN), code("key", "red")
 def key(color: str) -> int:
     """Return the byte of a key."""
     return code("key", color)
+
+
+def ball(color: str) -> int:
+    """Return the byte of a ball."""
+    return code("ball", color)
 
 
 def door(color: str, state: int) -> int:

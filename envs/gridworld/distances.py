@@ -1,89 +1,57 @@
-"""Exact distances in actions on the floor plan: breadth-first search over (cell, direction).
+"""Fewest actions on an open floor, in closed form: turning costs one action, so does a step.
 
-The plan counts doors as passable and ignores loose objects, so a field changes only when its target
-moves. Turning costs one action, as does stepping forward.
+On a floor without obstacles a shortest way is one straight run per axis, so only the turns have to
+be chosen: before, between and (where the last heading is given) after the runs.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from operant.envs.gridworld.jit import compiled, tiny
 
-from operant.envs.gridworld.cells import DOOR_FLAG, FLAGS, GOAL, PORTABLE, WALKABLE
-from operant.envs.gridworld.jit import compiled, outlined
-from operant.envs.gridworld.world import PAD, Size, World, delta
-
-FAR = 32_000
-"""Distance of poses from which the target cannot be reached."""
+RIGHT, DOWN, LEFT, UP = range(4)
 
 
-@compiled
-def field_length(size: Size) -> int:
-    """Return the length of one distance field: a pose is ``(y * width + x) * 4 + direction``."""
-    return size.width * size.height * 4
+@tiny
+def turns(heading: int, wanted: int) -> int:
+    """Return the fewest quarter turns between two directions."""
+    apart = (heading - wanted) & 3
+    return 1 if apart == 3 else apart
 
 
 @compiled
-def pose(size: Size, x: int, y: int, direction: int) -> int:
-    """Return the field index of a pose."""
-    return (y * size.width + x) * 4 + direction
+def steps_to_reach(dx: int, dy: int, heading: int) -> int:
+    """Return the fewest actions to stand on the cell at offset (dx, dy)."""
+    across, along = RIGHT if dx > 0 else LEFT, DOWN if dy > 0 else UP
+    if dx == 0 and dy == 0:
+        return 0
+    if dy == 0:
+        return abs(dx) + turns(heading, across)
+    if dx == 0:
+        return abs(dy) + turns(heading, along)
+    return abs(dx) + abs(dy) + 1 + min(turns(heading, across), turns(heading, along))
 
 
 @compiled
-def pose_at(size: Size, position: int, direction: int) -> int:
-    """Return the field index of a padded position and a direction."""
-    return pose(size, position % size.stride - PAD, position // size.stride - PAD, direction)
+def steps_to_face(dx: int, dy: int, heading: int) -> int:
+    """Return the fewest actions to stand beside the cell at offset (dx, dy) and face it.
 
-
-@compiled
-def passable(world: World, n: int, position: int) -> bool:
-    """Tell whether the floor plan lets one stand on a cell."""
-    flags = FLAGS[world.grid[n, position]] & (WALKABLE | PORTABLE | DOOR_FLAG)
-    return bool(flags != 0)
-
-
-@outlined
-def fill_distances(
-    world: World, n: int, size: Size, target: int, facing: bool, offset: int
-) -> None:
-    """Write row n's field of fewest actions to a target into ``world.memory[n, offset:]``.
-
-    Args:
-        world: The levels.
-        n: Row.
-        size: Constants of the level.
-        target: Padded index of the target cell.
-        facing: True to end in front of the target and facing it, False to end standing on it.
-        offset: Where the field starts in the row's memory.
+    From the cell itself one first has to step off it: one step and a half turn.
     """
-    for i in range(field_length(size)):
-        world.memory[n, offset + i] = FAR
-    tail = 0
-    for direction in range(4):
-        start = target - delta(direction, size.stride) if facing else target
-        if passable(world, n, start):
-            index = pose_at(size, start, direction)
-            world.memory[n, offset + index] = 0
-            world.scratch[n, tail] = index
-            tail += 1
-    head = 0
-    while head < tail:
-        index = world.scratch[n, head]
-        head += 1
-        direction, cell = index & 3, index >> 2
-        position = (cell // size.width + PAD) * size.stride + cell % size.width + PAD
-        distance = np.int16(world.memory[n, offset + index] + 1)
-        behind = position - delta(direction, size.stride)
-        # A step onto the goal ends the episode, so only the way to the goal itself leads over it.
-        enterable = not facing or world.grid[n, position] != GOAL
-        # Poses one action earlier: turned either way, or one cell behind.
-        for move in range(3):
-            if move == 2 and not (enterable and passable(world, n, behind)):
-                continue
-            if move == 2:
-                previous = pose_at(size, behind, direction)
-            else:
-                previous = (cell << 2) | ((direction + 1 + 2 * move) & 3)
-            if world.memory[n, offset + previous] > distance:
-                world.memory[n, offset + previous] = distance
-                world.scratch[n, tail] = previous
-                tail += 1
+    if dx == 0 and dy == 0:
+        return 3
+    return steps_to_reach(dx, dy, heading) - 1
+
+
+@compiled
+def steps_to_pose(dx: int, dy: int, heading: int, final: int) -> int:
+    """Return the fewest actions to stand on the cell at offset (dx, dy), facing ``final``."""
+    across, along = RIGHT if dx > 0 else LEFT, DOWN if dy > 0 else UP
+    if dx == 0 and dy == 0:
+        return turns(heading, final)
+    if dy == 0:
+        return abs(dx) + turns(heading, across) + turns(across, final)
+    if dx == 0:
+        return abs(dy) + turns(heading, along) + turns(along, final)
+    across_first = turns(heading, across) + turns(along, final)
+    along_first = turns(heading, along) + turns(across, final)
+    return abs(dx) + abs(dy) + 1 + min(across_first, along_first)

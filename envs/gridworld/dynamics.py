@@ -17,6 +17,7 @@ from operant.envs.gridworld.cells import (
     FIRST_KEY,
     FLAGS,
     FORWARD,
+    INSIDE,
     LEFT,
     LOCKED,
     OPAQUE,
@@ -28,7 +29,7 @@ from operant.envs.gridworld.cells import (
     WALKABLE,
 )
 from operant.envs.gridworld.jit import compiled
-from operant.envs.gridworld.world import CARRY, DIRECTION, STEPS, World, X, Y, delta, position
+from operant.envs.gridworld.world import CARRY, DIRECTION, Size, World, X, Y, delta, position
 
 
 @compiled
@@ -43,40 +44,37 @@ def toggled(cell: int, carried: int) -> int:
             return cell
         return first + OPEN
     if FLAGS[cell] & BOX_FLAG:
-        return EMPTY
+        return int(INSIDE[cell])
     return cell
 
 
 @compiled
-def act(world: World, n: int, stride: int, action: int) -> int:
+def act(world: World, n: int, size: Size, action: int) -> int:
     """Apply an action to row n and return the code of the front cell as it was before.
 
     Left and right turn; forward enters a walkable front cell; pickup takes a portable object into
     empty hands; drop needs a truly empty front cell; toggle opens, closes and unlocks doors (the
-    key is kept) and breaks boxes; done does nothing.
+    key is kept) and replaces a box by what is in it; done does nothing.
     """
-    world.agent[n, STEPS] += 1
     direction = world.agent[n, DIRECTION]
-    front = np.uint64(position(world, n, stride) + delta(direction, stride))
+    front = np.uint64(position(world, n, size.stride) + delta(direction, size.stride))
     cell = int(world.grid[n, front])
     carried = world.agent[n, CARRY]
-    if action == LEFT:
-        world.agent[n, DIRECTION] = (direction + 3) & 3
-    elif action == RIGHT:
-        world.agent[n, DIRECTION] = (direction + 1) & 3
-    elif action == FORWARD:
-        if FLAGS[cell] & WALKABLE:
-            # With stride 0 an index step is its x part; a quarter turn makes y of x.
-            world.agent[n, X] += delta(direction, 0)
-            world.agent[n, Y] += delta((direction + 3) & 3, 0)
-    elif action == PICKUP:
-        if carried == EMPTY and FLAGS[cell] & PORTABLE:
-            world.agent[n, CARRY] = cell
-            world.grid[n, front] = EMPTY
-    elif action == DROP:
-        if carried != EMPTY and cell == EMPTY:
-            world.grid[n, front] = carried
-            world.agent[n, CARRY] = EMPTY
-    elif action == TOGGLE:
+    flags = FLAGS[cell]
+    # Actions are hard to predict, their effects on things are rare: turning and walking do without
+    # branches, and one branch per effect asks for all that it needs at once.
+    turn = (action == RIGHT) + 3 * (action == LEFT)
+    walk = (action == FORWARD) & ((flags & WALKABLE) != 0)
+    world.agent[n, DIRECTION] = (direction + turn) & 3
+    # With stride 0 an index step is its x part; a quarter turn makes y of x.
+    world.agent[n, X] += walk * delta(direction, 0)
+    world.agent[n, Y] += walk * delta((direction + 3) & 3, 0)
+    if (action == PICKUP) & (carried == EMPTY) & ((flags & PORTABLE) != 0):
+        world.agent[n, CARRY] = cell
+        world.grid[n, front] = EMPTY
+    elif (action == DROP) & (carried != EMPTY) & (cell == EMPTY):
+        world.grid[n, front] = carried
+        world.agent[n, CARRY] = EMPTY
+    elif (action == TOGGLE) & ((flags & (DOOR_FLAG | BOX_FLAG)) != 0):
         world.grid[n, front] = toggled(cell, carried)
     return cell

@@ -1,172 +1,190 @@
 """From a family's scalar functions to compiled batch kernels.
 
-A family writes five functions of one row; this module compiles them together with the shared
-dynamics and vision into one loop over rows. Python reads them as the reference, numba runs them as
-the product: there is no second implementation.
+A family writes functions of one row; this module compiles them together with the shared dynamics
+and vision into loops over rows. Python reads them as the reference, numba runs them as the product:
+there is no second implementation.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from operant.envs.gridworld.cells import ACTIONS
-from operant.envs.gridworld.dynamics import act
-from operant.envs.gridworld.jit import compiled, outlined
+from operant.envs.gridworld.buffers import Batch, Buffers, new_buffers, unpacker
+from operant.envs.gridworld.draws import COUNTER, GENERATOR
+from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.jit import compiled, entry, outlined
 from operant.envs.gridworld.kernel_cache import kept
-from operant.envs.gridworld.vision import ROWS, observe
+from operant.envs.gridworld.programs import Program, inlined, pointed
 from operant.envs.gridworld.world import (
     DIRECTION,
+    MAX_OPTIONS,
+    PAD,
     STEPS,
-    VIEW,
     Size,
     World,
-    counter_integers,
-    generator_integers,
+    new_world,
 )
-from operant.types import Bool, Card, Feature, Float, Int
+from operant.types import Feature
 
 NEXT_STEP, SAME_STEP, NO_RESET = range(3)
+"""When rows whose episode ended get a new level: a step later, at once, or when told."""
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Family:
-    """A kind of level: what differs between worlds that share dynamics and vision.
-
-    Attributes:
-        name: Class-like name, e.g. ``"SparseKey"``.
-        layout: Given ``integers(rng, n, low, high)``, returns ``generate(world, n, size, rng)``,
-            which draws a level. Compiled with our counter-based stream, run as Python with NumPy's
-            for ``layout="minigrid"``; hence the draws must come in MiniGrid's order.
-        track: ``(world, n, size, action, front)``: updates the family's memory after an action.
-        outcome: ``(world, n, action, front) -> (terminated, success)``.
-        features: ``(world, n, size, m, out)``: writes row n's features into ``out[m]``.
-        feature_table: ``(size) -> features``, in the order in which ``features`` writes them.
-        memory: ``(size) -> length`` of the family's memory per level.
-        max_steps: ``(width, height) -> default time limit``.
-        useful_actions: Actions that a shortest solution can need.
-        check: ``(width, height) -> complaint``, or "" if such a level exists.
-        card: ``(id, size, features) -> card``.
-    """
-
-    name: str
-    layout: Callable[[Callable[..., int]], Callable[..., None]]
-    track: Callable[..., None]
-    outcome: Callable[..., tuple[bool, bool]]
-    features: Callable[..., None]
-    feature_table: Callable[[Size], tuple[Feature, ...]]
-    memory: Callable[[Size], int]
-    max_steps: Callable[[int, int], int]
-    useful_actions: tuple[int, ...]
-    check: Callable[[int, int], str]
-    card: Callable[[str, Size, tuple[Feature, ...]], Card]
-
-
-class Buffers(NamedTuple):
-    """What a batch step writes. ``final_*`` rows are valid where an episode just ended.
-
-    Attributes:
-        image: (N, 7, 7, 3) uint8 views.
-        direction: (N,) int64.
-        features: (N, F) float32.
-        reward: (N,) float64.
-        terminated: (N,) bool.
-        truncated: (N,) bool.
-        success: (N,) bool.
-        pending: (N,) bool, rows whose next step is a reset (NEXT_STEP) or an error (NO_RESET).
-        final_image: As ``image``, of the true last state.
-        final_direction: As ``direction``.
-        final_features: As ``features``.
-    """
-
-    image: npt.NDArray[np.uint8]
-    direction: Int
-    features: npt.NDArray[np.float32]
-    reward: Float
-    terminated: Bool
-    truncated: Bool
-    success: Bool
-    pending: Bool
-    final_image: npt.NDArray[np.uint8]
-    final_direction: Int
-    final_features: npt.NDArray[np.float32]
-
-
-def new_buffers(num: int, features: int) -> Buffers:
-    """Allocate the outputs of N rows with F features."""
-    image, direction = np.zeros((num, VIEW, VIEW, 3), np.uint8), np.zeros(num, np.int64)
-    table, flags = np.zeros((num, features), np.float32), np.zeros(num, np.bool_)
-    return Buffers(
-        image=image,
-        direction=direction,
-        features=table,
-        reward=np.zeros(num),
-        terminated=flags,
-        truncated=flags.copy(),
-        success=flags.copy(),
-        pending=flags.copy(),
-        final_image=image.copy(),
-        final_direction=direction.copy(),
-        final_features=table.copy(),
-    )
+REGENERATE, DRIFT, FEATURES = 1, 2, 4
+"""What a kernel call does besides stepping: draw levels, move what moves by itself (both from the
+counter-based streams), compute features."""
 
 
 class Kernels(NamedTuple):
     """A family, compiled.
 
     Attributes:
-        step: ``(world, size, actions, mode, regenerate, buffers)``: one step of every row.
-        reset: ``(world, size, mask, regenerate, buffers)``: draws (if asked) and shows masked rows.
-        reference_layout: The layout as plain Python over a NumPy generator, in MiniGrid's order.
+        step: ``(table, first, last, mode, work) -> row``: one step of rows first .. last - 1 of a
+            batch; returns -1, or the first row whose action is out of range, having done nothing.
+        programmed: The same, but the reward is that of the program whose address the table holds.
+        reset: ``(table, mask, work)``: draws (if ``work`` says so) and shows the masked rows.
+        drift: The family's ``drift`` as plain Python over a NumPy generator, in MiniGrid's order.
+        reference_layout: The layout, likewise.
     """
 
-    step: Callable[..., None]
+    step: Callable[..., int]
+    programmed: Callable[..., int]
     reset: Callable[..., None]
+    drift: Callable[[World, int, Size, int, np.random.Generator], None]
     reference_layout: Callable[[World, int, Size, np.random.Generator], None]
+
+
+class RowFunctions(NamedTuple):
+    """A family's functions of one row, ready for a loop over rows on CPU or GPU.
+
+    Attributes:
+        advance: ``(world, n, size, action, work, out)``: applies an action and judges the result.
+        generate: ``(world, n, size, rng)``: draws a level.
+        show: ``(world, n, size, work, image, direction, mission, features)``: writes what row n's
+            agent sees, and its features.
+        features: ``(world, n, size, m, out)``: the latter alone.
+    """
+
+    advance: Callable[..., None]
+    generate: Callable[..., None]
+    show: Callable[..., None]
+    features: Callable[..., None]
+
+
+def level_size(
+    family: Family,
+    options: dict[str, int],
+    *,
+    max_steps: int | None = None,
+    outer_limit: int | None = None,
+    reward: int = 0,
+) -> Size:
+    """Return the constants of a level; all of the family's options must be given."""
+    width, height = family.dims(options)
+    values = tuple(options[name] for name in family.options)
+    padded = (*values, *[0] * (MAX_OPTIONS - len(values)))
+    size = Size(width, height, width + PAD, 0, 0, family.num_actions, reward, padded)  # type: ignore[arg-type]
+    limit = family.max_steps(size) if max_steps is None else max_steps
+    cut = limit if outer_limit is None else min(limit, outer_limit)
+    return size._replace(max_steps=limit, limit=cut)
+
+
+def new_batch(family: Family, size: Size, num: int, extra: int = 0) -> Batch:
+    """Allocate N levels of a family, with room for ``extra`` features that are not the family's."""
+    return Batch(
+        size,
+        new_world(num, size, family.memory(size), family.scratch(size)),
+        new_buffers(
+            num,
+            family.view.shape(size),
+            family.view.dtype,
+            len(family.mission),
+            len(family.feature_table(size)) + extra,
+        ),
+    )
+
+
+def sample_batch(family: Family) -> Batch:
+    """Return a batch of one level with default options: its types are those of all batches."""
+    defaults = {name: option.default for name, option in family.options.items()}
+    return new_batch(family, level_size(family, defaults), 1)
+
+
+@functools.cache
+def row_functions(family: Family) -> RowFunctions:
+    """Bind a family's functions to the engine's; nothing is compiled before it is called."""
+    features = compiled(family.features)
+    return RowFunctions(
+        advance=_advance(family),
+        generate=outlined(family.layout(COUNTER)),
+        show=_show(family.view.observe, features, len(family.mission)),
+        features=features,
+    )
 
 
 @functools.cache
 def compile_family(family: Family) -> Kernels:
     """Build the kernels of a family; compiled or loaded from disk on first call."""
-    generate = outlined(family.layout(counter_integers))
-    show = _show(compiled(family.features))
-    advance = _advance(compiled(family.track), compiled(family.outcome))
+    unpack, rows = unpacker(sample_batch(family)), row_functions(family)
     return Kernels(
-        step=kept(_step(advance, generate, show), family.name),
-        reset=kept(_reset(generate, show), family.name),
-        reference_layout=family.layout(generator_integers),
+        step=kept(_step(rows, unpack), family),
+        programmed=kept(_step(rows, unpack, pointed(rows.features), "programmed"), family),
+        reset=kept(_reset(rows, unpack), family),
+        drift=family.drift(GENERATOR),
+        reference_layout=family.layout(GENERATOR),
     )
 
 
-def _show(features: Callable[..., None]) -> Callable[..., None]:
+def _show(
+    observe: Callable[..., None], features: Callable[..., None], words: int
+) -> Callable[..., None]:
     """Compile: write what row n's agent sees, and its features."""
+    observe = compiled(observe)
 
     @compiled
-    def show(world: World, n: int, size: Size, image: Any, direction: Any, table: Any) -> None:
-        observe(world, n, size.stride, image, ROWS)
+    def show(
+        world: World,
+        n: int,
+        size: Size,
+        work: int,
+        image: Any,
+        direction: Any,
+        mission: Any,
+        table: Any,
+    ) -> None:
+        observe(world, n, size, image)
         direction[n] = world.agent[n, DIRECTION]
-        features(world, n, size, n, table)
+        for word in range(words):
+            mission[n, word] = world.memory[n, word]
+        if work & FEATURES:
+            features(world, n, size, n, table)
 
     return show
 
 
-def _advance(track: Callable[..., None], outcome: Callable[..., Any]) -> Callable[..., None]:
+def _advance(family: Family) -> Callable[..., None]:
     """Compile: apply an action to row n and judge the result."""
+    drift, act = compiled(family.drift(COUNTER)), compiled(family.act)
+    track, outcome = compiled(family.track), compiled(family.outcome)
+    proxy = compiled(family.proxy)
+    pays_proxy = family.rewards.index("proxy") if "proxy" in family.rewards else -1
 
     @compiled
-    def advance(world: World, n: int, size: Size, action: int, out: Buffers) -> None:
-        front = act(world, n, size.stride, action)
+    def advance(world: World, n: int, size: Size, action: int, work: int, out: Buffers) -> None:
+        world.agent[n, STEPS] += 1
+        if work & DRIFT:
+            drift(world, n, size, action, world.rng)
+        front = act(world, n, size, action)
         track(world, n, size, action, front)
-        terminated, success = outcome(world, n, action, front)
-        steps = world.agent[n, STEPS]
-        late = 0.9 * (steps / size.max_steps) if size.minigrid_reward else 0.0
-        out.reward[n], out.success[n] = (1.0 - late if success else 0.0), success
-        out.terminated[n], out.truncated[n] = terminated, steps >= size.limit
+        true, terminated, success = outcome(world, n, size, action, front)
+        easy = proxy(world, n, size, action, front, true)
+        out.true_reward[n], out.proxy_reward[n] = true, easy
+        out.reward[n] = easy if size.reward == pays_proxy else true
+        out.terminated[n], out.success[n] = terminated, success
+        out.truncated[n] = world.agent[n, STEPS] >= size.limit
 
     return advance
 
@@ -174,54 +192,121 @@ def _advance(track: Callable[..., None], outcome: Callable[..., Any]) -> Callabl
 @compiled
 def idle(n: int, out: Buffers) -> None:
     """Report a row whose step is only its reset."""
-    out.reward[n], out.success[n] = 0.0, False
-    out.terminated[n], out.truncated[n] = False, False
+    out.reward[n], out.true_reward[n], out.proxy_reward[n] = 0.0, 0.0, 0.0
+    out.terminated[n], out.truncated[n], out.success[n] = False, False, False
+
+
+@compiled
+def _as_judged(table: Any, world: World, n: int, size: Size, out: Buffers) -> None:
+    """Leave the reward as the family set it."""
+
+
+def programmed_step(family: Family, program: Program, table: Sequence[Feature]) -> Any:
+    """Return ``Kernels.step`` with a reward program compiled into it; compiled on first call."""
+    unpack, rows = unpacker(sample_batch(family)), row_functions(family)
+    return _step(rows, unpack, inlined(program, table, rows.features), "inlined")
 
 
 def _step(
-    advance: Callable[..., None], generate: Callable[..., None], show: Callable[..., None]
-) -> Callable[..., None]:
-    """Compile: one step of every row, in three short loops.
+    rows: RowFunctions,
+    unpack: Callable[..., Any],
+    pay: Callable[..., None] = _as_judged,
+    name: str = "step",
+) -> Callable[..., int]:
+    """Compile: one step of some rows, in short loops.
 
-    Drawing levels is rare work; in a loop of its own it does not spoil the hot ones.
+    What happens rarely (an episode ends, a level is drawn) is a function of its own, really called,
+    so that it does not spoil the hot loops.
+
+    Args:
+        rows: The family's functions.
+        unpack: See ``buffers.unpacker``.
+        pay: Sets the reward instead of the family; see ``programs``.
+        name: Of the kernel, for the disk cache.
     """
+    advance, generate, show, features = rows
+    show_next = _show_all(show) if pay is _as_judged else _show_known(show, features)
 
     @outlined
-    def step(
-        world: World, size: Size, actions: Int, mode: int, regenerate: bool, out: Buffers
-    ) -> None:
-        for n in range(actions.shape[0]):
+    def turn_over(table: Any, n: int, mode: int, work: int) -> None:
+        """Show how row n's episode ended and draw its next level, as the mode has it."""
+        world, size, out = unpack(table)
+        done = out.terminated[n] or out.truncated[n]
+        if done and mode == SAME_STEP:
+            show(
+                world,
+                n,
+                size,
+                work,
+                out.final_image,
+                out.final_direction,
+                out.final_mission,
+                out.final_features,
+            )
+        due = done if mode == SAME_STEP else out.pending[n] and mode == NEXT_STEP
+        if due and work & REGENERATE:
+            generate(world, n, size, world.rng)
+        out.pending[n] = done and mode != SAME_STEP
+
+    @entry
+    def step(table: Any, first: int, last: int, mode: int, work: int) -> int:
+        world, size, out = unpack(table)
+        for n in range(first, last):
+            if out.actions[n] < 0 or out.actions[n] >= size.num_actions:
+                return n
+        for n in range(first, last):
             if out.pending[n]:
                 idle(n, out)
             else:
-                advance(world, n, size, actions[n], out)
-        for n in range(actions.shape[0]):
-            done = out.terminated[n] or out.truncated[n]
-            if done and mode == SAME_STEP:
-                show(world, n, size, out.final_image, out.final_direction, out.final_features)
-            due = done if mode == SAME_STEP else out.pending[n]
-            if due and regenerate:
-                generate(world, n, size, world.rng)
-            out.pending[n] = done and mode != SAME_STEP
-        for n in range(actions.shape[0]):
-            show(world, n, size, out.image, out.direction, out.features)
+                advance(world, n, size, out.actions[n], work, out)
+                pay(table, world, n, size, out)
+        for n in range(first, last):
+            if out.terminated[n] or out.truncated[n] or out.pending[n]:
+                turn_over(table, n, mode, work)
+        for n in range(first, last):
+            show_next(world, n, size, work, out)
+        return -1
 
-    return step
+    kernel: Any = step
+    kernel.py_func.__name__ = name
+    chosen: Callable[..., int] = kernel
+    return chosen
 
 
-def _reset(generate: Callable[..., None], show: Callable[..., None]) -> Callable[..., None]:
+def _show_all(show: Callable[..., None]) -> Callable[..., None]:
+    """Compile: show row n's new state."""
+
+    @compiled
+    def show_all(world: World, n: int, size: Size, work: int, out: Buffers) -> None:
+        show(world, n, size, work, out.image, out.direction, out.mission, out.features)
+
+    return show_all
+
+
+def _show_known(show: Callable[..., None], features: Callable[..., None]) -> Callable[..., None]:
+    """Compile: show row n's new state, whose features a program has had computed already."""
+
+    @compiled
+    def show_known(world: World, n: int, size: Size, work: int, out: Buffers) -> None:
+        show(world, n, size, work & ~FEATURES, out.image, out.direction, out.mission, out.features)
+        if world.agent[n, STEPS] == 0:  # a new level
+            features(world, n, size, n, out.features)
+
+    return show_known
+
+
+def _reset(rows: RowFunctions, unpack: Callable[..., Any]) -> Callable[..., None]:
     """Compile: draw (if asked) and show new levels in the masked rows."""
+    generate, show = rows.generate, rows.show
 
-    @outlined
-    def reset(world: World, size: Size, mask: Bool, regenerate: bool, out: Buffers) -> None:
+    @entry
+    def reset(table: Any, mask: Any, work: int) -> None:
+        world, size, out = unpack(table)
         for n in range(mask.shape[0]):
             if mask[n]:
-                if regenerate:
+                if work & REGENERATE:
                     generate(world, n, size, world.rng)
                 out.pending[n] = False
-                show(world, n, size, out.image, out.direction, out.features)
+                show(world, n, size, work, out.image, out.direction, out.mission, out.features)
 
     return reset
-
-
-ACTION_COUNT = len(ACTIONS)

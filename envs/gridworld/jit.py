@@ -21,11 +21,30 @@ def compiled(function: F) -> F:
     """Compile a function of the dialect, inlined wherever it is called.
 
     A call would copy the descriptors of all arrays of its state tuples, which costs more than most
-    of these functions do. Still callable from Python; the source is in ``.py_func``.
+    of these functions do. Still callable from Python; the source is in ``.py_func``. What is
+    compiled already is returned as it is.
     """
+    if hasattr(function, "py_func"):
+        return function
     return cast(F, _njit(error_model="numpy", _nrt=False, forceinline=True)(function))
+
+
+def tiny(function: F) -> F:
+    """Compile a function of few lines, pasted into its callers before they are compiled.
+
+    It costs no compilation of its own, of which numba would make one per combination of literal
+    arguments.
+    """
+    return cast(F, _njit(error_model="numpy", _nrt=False, inline="always")(function))
 
 
 def outlined(function: F) -> F:
     """Compile a long function that runs rarely (level generation): one copy, really called."""
+    if hasattr(function, "py_func"):
+        return function
     return cast(F, _njit(error_model="numpy", _nrt=False)(function))
+
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls; it lets other threads run meanwhile."""
+    return cast(F, _njit(error_model="numpy", _nrt=False, nogil=True)(function))

@@ -2,77 +2,95 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 
-from operant.envs.gridworld.engine import NO_RESET, Family
-from operant.envs.gridworld.render import render_ansi, render_rgb
+from operant.envs.gridworld.engine import NO_RESET
+from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.optimum import with_optimum
+from operant.envs.gridworld.render import FPS, frame, render_ansi, show
 from operant.envs.gridworld.simulator import Simulator
 from operant.envs.gridworld.solver import explore, solve
-from operant.envs.gridworld.spaces import action_space, observation_space
 from operant.tabular import TabularMDP
 from operant.types import Card, Oracle
 
 
-class GridEnv(gym.Env[dict[str, Any], int]):
+class GridEnv(gym.Env[Any, int]):
     """One level of a family; a batch of one over the same kernels as the vector env.
 
-    Observation: Dict(image (7, 7, 3) uint8, direction int in [0, 3]).
-    Action: int in [0, 6].
-    Info: ``features`` (name -> float, of the returned state), ``true_reward`` (float) and
-    ``success`` (bool).
+    Observation: the family's view; Dict(image (7, 7, 3) uint8, direction int in [0, 3]) and, where
+    the task varies, mission (K,) int64, for MiniGrid's worlds.
+    Action: int in [0, A).
+    Info: ``features`` (name -> float, of the returned state), ``true_reward`` (float), ``success``
+    (bool) and, in families with a proxy, ``proxy_reward`` (float).
     """
 
-    metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 8}  # noqa: RUF012 (Gymnasium's contract)
+    metadata = {"render_modes": ["rgb_array", "ansi", "human"], "render_fps": FPS}  # noqa: RUF012 (Gymnasium's contract)
 
     def __init__(
         self,
         *,
         family: Family,
-        size: int,
-        height: int | None = None,
         max_steps: int | None = None,
         layout: str = "operant",
-        reward: str = "sparse",
+        reward: str | None = None,
         render_mode: str | None = None,
+        optimum: bool = False,
+        **options: int,
     ) -> None:
         """Create the env.
 
         Args:
             family: Kind of level.
-            size: Cells in x, outer walls included.
-            height: Cells in y; None for a square.
             max_steps: Time limit in env steps, or None for the family's.
-            layout: ``"operant"`` or ``"minigrid"``.
-            reward: ``"sparse"`` or ``"minigrid"``.
-            render_mode: ``"rgb_array"``, ``"ansi"`` or None.
+            layout: ``"operant"`` or, for MiniGrid's worlds, ``"minigrid"``.
+            reward: One of the family's ``rewards``; None for the first, the true one.
+            render_mode: ``"rgb_array"``, ``"ansi"``, ``"human"`` (coloured text on standard
+                output at every reset and step) or None.
+            optimum: True to publish the feature ``steps_to_success``, exact for every state. Each
+                new level is then searched, which takes from milliseconds to seconds.
+            **options: The family's own options, such as ``size``.
 
         Raises:
-            ValueError: If an argument is outside its range.
+            TypeError: If the family has no such option.
+            ValueError: If an argument is outside its range, or ``optimum`` is asked for where
+                chance plays a part.
         """
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode must be one of {self.metadata['render_modes']} or None, "
                 f"got {render_mode!r}"
             )
-        self.render_mode = render_mode
-        self.observation_space: gym.Space[dict[str, Any]] = observation_space()
-        self.action_space: gym.Space[Any] = action_space()
+        self.render_mode, self._watched = render_mode, render_mode == "human"
         self.simulator = Simulator(
             family,
             num=1,
-            width=size,
-            height=size if height is None else height,
+            options=options,
             max_steps=max_steps,
             layout=layout,
             reward=reward,
+            optimum=optimum,
         )
+        self.observation_space = family.view.space(self.simulator.size, family.mission)
+        self.action_space: gym.Space[Any] = spaces.Discrete(family.num_actions)
         self._names = [feature.name for feature in self.simulator.table]
         self._ready = False
+        self._bind()
+
+    def _bind(self) -> None:
+        """Look up once what every step reads; at this rate each look-up would count."""
+        simulator, out = self.simulator, self.simulator.out
+        mission = out.mission[0] if simulator.family.mission else None
+        self._shown = out.image[0], out.direction, mission, out.features[0]
+        self._judged = out.reward, out.terminated, out.truncated, out.success
+        self._played = out.pending, simulator.actions, simulator.step
+        self._pack, self._has_proxy = simulator.family.view.pack, simulator.family.has_proxy
 
     @property
     def max_steps(self) -> int:
@@ -85,44 +103,69 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         family, size = self.simulator.family, self.simulator.size
         return family.card(self.spec.id if self.spec else family.name, size, self.simulator.table)
 
+    @property
+    def mission(self) -> str:
+        """The task of the current level as a sentence, MiniGrid's where it is its world."""
+        words = tuple(self.simulator.out.mission[0].tolist())
+        return self.simulator.family.mission_text(words)
+
     def reset(
         self,
         *,
         seed: int | None = None,
         options: dict[str, Any] | None = None,  # noqa: ARG002 (Gymnasium's signature)
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Start an episode: on a fresh stream if ``seed`` is given, else continuing the stream."""
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode: on a fresh stream if ``seed`` is given, else continuing the stream.
+
+        Raises:
+            ValueError: If the env was made with ``optimum`` and the level is too large for it.
+        """
         super().reset(seed=seed)
         if seed is None and not self._ready:
             seed = int(self.np_random.integers(2**31))
         self.simulator.seed([seed])
         self.simulator.reset(np.ones(1, np.bool_))
         self._ready = True
+        if self._watched:
+            self.render()
         return self._obs(), {"features": self._features()}
 
-    def step(self, action: int) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one action.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
-            ValueError: If the action is not an integer in [0, 6].
+            ValueError: If the action is not an integer in [0, A).
         """
-        self._require_running("step")
-        out = self.simulator.out
-        if not self.action_space.contains(action):
-            raise ValueError(f"unknown action {action!r}; actions are integers in [0, 6]")
-        self.simulator.step(np.array([action], np.int64), NO_RESET)
-        reward = float(out.reward[0])
-        terminated, truncated = bool(out.terminated[0]), bool(out.truncated[0])
-        info = {
+        pending, actions, step = self._played
+        if not self._ready or pending.item():
+            self._require_running("step")
+        try:
+            actions[0] = operator.index(action)
+        except (TypeError, OverflowError):
+            raise ValueError(
+                f"unknown action {action!r}; actions are integers in "
+                f"[0, {self.simulator.size.num_actions - 1}]"
+            ) from None
+        step(NO_RESET)
+        if self._watched:
+            self.render()
+        reward, terminated, truncated, success = self._judged
+        paid: float = reward.item()
+        info: dict[str, Any] = {
             "features": self._features(),
-            "true_reward": reward,
-            "success": bool(out.success[0]),  # at every step: a TimeLimit may make any the last
+            "true_reward": paid,
+            "success": success.item(),  # at every step: a TimeLimit may make any the last
         }
-        return self._obs(), reward, terminated, truncated, info
+        if self._has_proxy:
+            info["true_reward"] = self.simulator.out.true_reward.item()
+            info["proxy_reward"] = self.simulator.out.proxy_reward.item()
+        return self._obs(), paid, terminated.item(), truncated.item(), info
 
     def render(self) -> Any:
         """Return a frame: (H, W, 3) uint8 for ``"rgb_array"``, a string for ``"ansi"``.
+
+        In mode ``"human"`` it is printed instead.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset.
@@ -130,9 +173,11 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         if not self._ready:
             raise gym.error.ResetNeeded("call env.reset() before env.render(): there is no level")
         if self.render_mode == "ansi":
-            return render_ansi(self.simulator.world, 0, self.simulator.size)
+            return render_ansi(self.simulator, 0)
         if self.render_mode == "rgb_array":
-            return render_rgb(self.simulator.world, 0, self.simulator.size)
+            return frame(self.simulator, 0)
+        if self.render_mode == "human":
+            show(self.simulator)
         return None
 
     def oracle(self) -> Oracle:
@@ -149,9 +194,13 @@ class GridEnv(gym.Env[dict[str, Any], int]):
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
+            ValueError: If chance plays a part, or too many states are reachable.
         """
         self._require_running("tabular_mdp")
-        return explore(self.simulator)
+        if self.simulator.family.stochastic(self.simulator.size):
+            raise ValueError(f"{self.simulator.family.name} is stochastic: it is no TabularMDP")
+        mdp = explore(self.simulator)
+        return mdp if self.simulator.optimum is None else with_optimum(mdp)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, the random stream included."""
@@ -162,15 +211,28 @@ class GridEnv(gym.Env[dict[str, Any], int]):
         self.simulator.set_state(state)
         self._ready = True
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Find the copy's own arrays."""
+        self.__dict__ |= state
+        self._bind()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is looked up again."""
+        return {
+            key: value
+            for key, value in self.__dict__.items()
+            if key not in ("_shown", "_judged", "_played", "_pack")
+        }
+
     def _require_running(self, call: str) -> None:
         if not self._ready or self.simulator.out.pending[0]:
             raise gym.error.ResetNeeded(
                 f"call env.reset() before env.{call}(): no episode is running"
             )
 
-    def _obs(self) -> dict[str, Any]:
-        out = self.simulator.out
-        return {"image": out.image[0].copy(), "direction": np.int64(out.direction[0])}
+    def _obs(self) -> Any:
+        image, direction, mission, _ = self._shown
+        return self._pack(image.copy(), direction[0], None if mission is None else mission.copy())
 
     def _features(self) -> dict[str, float]:
-        return dict(zip(self._names, self.simulator.out.features[0].tolist(), strict=True))
+        return dict(zip(self._names, self._shown[3].tolist()))  # noqa: B905 (strict costs 5 %)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from operant.envs.gridworld.engine import NEXT_STEP, NO_RESET, SAME_STEP, Family
-from operant.envs.gridworld.render import render_rgb
+from operant.envs.gridworld.engine import NEXT_STEP, NO_RESET, SAME_STEP
+from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.programs import Program
+from operant.envs.gridworld.render import FPS, frame
 from operant.envs.gridworld.simulator import Simulator
-from operant.envs.gridworld.spaces import action_space, observation_space
-from operant.types import Card
+from operant.types import Bool, Card, Features
 
 _MODES = {
     AutoresetMode.NEXT_STEP: NEXT_STEP,
@@ -24,12 +26,13 @@ _MODES = {
 }
 
 
-class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray[Any]]):
+class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
     """N levels stepped by one compiled call; row i equals the scalar env seeded s + i.
 
     Infos: ``features`` (name -> (N,), of the returned observations), ``true_reward`` and
-    ``success`` (N,) of the step just taken; in SAME_STEP mode ``final_obs`` and ``final_info``
-    where an episode ended. Each key has Gymnasium's ``_key`` mask.
+    ``success`` (N,) of the step just taken (and ``proxy_reward`` in families with a proxy); in
+    SAME_STEP mode ``final_obs`` and ``final_info`` where an episode ended. Each key has Gymnasium's
+    ``_key`` mask.
     """
 
     def __init__(
@@ -37,55 +40,82 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         *,
         num_envs: int,
         family: Family,
-        size: int,
-        height: int | None = None,
         max_steps: int | None = None,
         max_episode_steps: int | None = None,
         layout: str = "operant",
-        reward: str = "sparse",
+        reward: str | None = None,
+        features: bool = True,
+        threads: int = 1,
+        program: Program | None = None,
+        swappable: bool = False,
+        copy: bool = True,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        optimum: bool = False,
+        **options: int,
     ) -> None:
         """Create the env.
 
         Args:
             num_envs: N >= 1.
             family: Kind of level.
-            size: Cells in x, outer walls included.
-            height: Cells in y; None for a square.
             max_steps: Time limit in env steps, or None for the family's.
             max_episode_steps: Cuts episodes like the ``TimeLimit`` that ``gym.make`` adds for it.
-            layout: ``"operant"`` or ``"minigrid"``.
-            reward: ``"sparse"`` or ``"minigrid"``.
+            layout: ``"operant"`` or, for MiniGrid's worlds, ``"minigrid"``.
+            reward: One of the family's ``rewards``; None for the first, the true one.
+            features: False to leave ``infos["features"]`` out, which is faster.
+            threads: Threads that share the rows where there are at least 512 for each.
+            program: A reward program, ``(now, prev, action, reward, terminated) -> float`` over
+                features by name, which the kernel calls; see
+                :mod:`operant.envs.gridworld.programs`. The true reward stays in the infos.
+            swappable: True if :meth:`swap_program` will replace the program.
+            copy: False to return the env's own arrays, which the next step overwrites: faster, for
+                callers that are done with them by then.
             autoreset_mode: Gymnasium's ``AutoresetMode`` or its value.
             render_mode: ``"rgb_array"`` or None.
+            optimum: True to publish the feature ``steps_to_success``, exact for every state. Each
+                new level is then searched, which takes from milliseconds to seconds; programs
+                cannot read it.
+            **options: The family's own options, such as ``size``.
 
         Raises:
-            ValueError: If an argument is outside its range.
+            TypeError: If the family has no such option.
+            ValueError: If an argument is outside its range, or ``optimum`` is asked for where
+                chance plays a part.
         """
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be 'rgb_array' or None, got {render_mode!r}")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {
             "render_modes": ["rgb_array"],
-            "render_fps": 8,
+            "render_fps": FPS,
             "autoreset_mode": self.autoreset_mode,
         }
         self.num_envs, self.render_mode = num_envs, render_mode
         self.simulator = Simulator(
             family,
             num=num_envs,
-            width=size,
-            height=size if height is None else height,
+            options=options,
             max_steps=max_steps,
             outer_limit=max_episode_steps,
             layout=layout,
             reward=reward,
+            features=features,
+            threads=threads,
+            program=program,
+            swappable=swappable,
+            optimum=optimum,
         )
-        self.single_observation_space: gym.Space[Any] = observation_space()
-        self.single_action_space: gym.Space[Any] = action_space()
+        self.single_observation_space: gym.Space[Any] = family.view.space(
+            self.simulator.size, family.mission
+        )
+        self.single_action_space: gym.Space[Any] = spaces.Discrete(family.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._mode, self._with_features = _MODES[self.autoreset_mode], features
+        self._take: Callable[..., Any] = np.ndarray.copy if copy else _as_is
+        self._everywhere = np.ones(num_envs, np.bool_)
+        self._everywhere.setflags(write=False)  # shared by all infos
         self._ready = False
 
     @property
@@ -94,12 +124,18 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         family, size = self.simulator.family, self.simulator.size
         return family.card(self.spec.id if self.spec else family.name, size, self.simulator.table)
 
+    @property
+    def missions(self) -> list[str]:
+        """The task of each row's level as a sentence, MiniGrid's where it is its world."""
+        text = self.simulator.family.mission_text
+        return [text(tuple(words)) for words in self.simulator.out.mission.tolist()]
+
     def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Start episodes.
 
         Args:
@@ -108,7 +144,8 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             options: ``{"reset_mask": (N,) bool}`` resets only those rows.
 
         Raises:
-            ValueError: If seeds or mask have the wrong length, or the first reset is partial.
+            ValueError: If seeds or mask have the wrong length, or the first reset is partial; if
+                the env was made with ``optimum`` and a level is too large for it.
         """
         mask = np.ones(self.num_envs, np.bool_)
         if options and "reset_mask" in options:
@@ -121,49 +158,64 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
         self.simulator.seed([s if mask[i] else None for i, s in enumerate(seeds)])
         self.simulator.reset(mask)
         self._ready = True
-        return self._obs(), self._with_masks({"features": self._features()}, mask)
+        infos = {"features": self._features()} if self._with_features else {}
+        return self._obs(), _with_masks(infos, mask)
 
     def step(
         self, actions: npt.NDArray[np.int64]
-    ) -> tuple[
-        dict[str, Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]
-    ]:
+    ) -> tuple[Any, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:
         """Step all rows.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset; in DISABLED mode after an end.
-            ValueError: If an action is not in [0, 6] or the batch has the wrong length.
+            ValueError: If an action is not in [0, A) or the batch has the wrong shape or dtype; no
+                row has moved then.
         """
-        out = self.simulator.out
-        mode = _MODES[self.autoreset_mode]
-        if not self._ready or (mode == NO_RESET and out.pending.any()):
+        simulator = self.simulator
+        out = simulator.out
+        if not self._ready or (self._mode == NO_RESET and out.pending.any()):
             raise gym.error.ResetNeeded(
                 "an env has no running episode; call reset(), or in DISABLED mode "
                 "reset(options={'reset_mask': ended})"
             )
         actions = np.asarray(actions)
-        if actions.dtype.kind not in "iu":
-            raise ValueError(f"actions must be integers, got dtype {actions.dtype}")
-        actions = np.ascontiguousarray(actions, np.int64)
-        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() > 6:
+        if actions.dtype.kind not in "iu" or actions.shape != out.actions.shape:
             raise ValueError(
-                f"actions must be {self.num_envs} integers in [0, 6], got shape {actions.shape} "
-                f"with values in [{actions.min(initial=0)}, {actions.max(initial=0)}]"
+                f"actions must be {self.num_envs} integers, got dtype {actions.dtype} and shape "
+                f"{actions.shape}"
             )
-        self.simulator.step(actions, mode)
-        reward, terminated, truncated = (
-            out.reward.copy(),
-            out.terminated.copy(),
-            out.truncated.copy(),
-        )
-        return self._obs(), reward, terminated, truncated, self._infos(terminated | truncated)
+        out.actions[...] = actions
+        simulator.step(self._mode)
+        take = self._take
+        reward, terminated, truncated = take(out.reward), take(out.terminated), take(out.truncated)
+        return self._obs(), reward, terminated, truncated, self._infos()
 
     def render(self) -> tuple[Any, ...] | None:
         """Return one (H, W, 3) uint8 frame per row, or None without a render mode."""
         if self.render_mode is None:
             return None
-        world, size = self.simulator.world, self.simulator.size
-        return tuple(render_rgb(world, n, size) for n in range(self.num_envs))
+        return tuple(self.render_row(row) for row in range(self.num_envs))
+
+    def render_row(self, row: int) -> npt.NDArray[np.uint8]:
+        """Return the (H, W, 3) uint8 frame of one row, in any render mode.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset.
+            ValueError: If there is no such row.
+        """
+        if not self._ready:
+            raise gym.error.ResetNeeded("call reset() before rendering: no row has a level")
+        if not 0 <= row < self.num_envs:
+            raise ValueError(f"row must lie in [0, {self.num_envs - 1}], got {row}")
+        return frame(self.simulator, row)
+
+    def swap_program(self, program: Program) -> None:
+        """Pay the steps to come by another reward program; compiles that program alone.
+
+        Raises:
+            ValueError: If it cannot be compiled, or the env was not made with ``swappable=True``.
+        """
+        self.simulator.swap_program(program)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, the random streams included."""
@@ -185,34 +237,49 @@ class GridVectorEnv(VectorEnv[dict[str, Any], npt.NDArray[np.int64], npt.NDArray
             seeds = [int(fresh[i]) if s is None else s for i, s in enumerate(seeds)]
         return seeds
 
-    def _obs(self) -> dict[str, Any]:
-        out = self.simulator.out
-        return {"image": out.image.copy(), "direction": out.direction.copy()}
+    def _obs(self) -> Any:
+        out, family, take = self.simulator.out, self.simulator.family, self._take
+        mission = take(out.mission) if family.mission else None
+        return family.view.pack(take(out.image), take(out.direction), mission)
 
-    def _features(self) -> dict[str, Any]:
-        return dict(self.simulator.features(self.simulator.out.features))
+    def _features(self) -> Features:
+        return self.simulator.features(self._take(self.simulator.out.features))
 
-    def _infos(self, done: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    def _infos(self) -> dict[str, Any]:
         """Describe the step: per-step values for all rows, final ones where an episode ended."""
-        out = self.simulator.out
-        everywhere = np.ones(self.num_envs, np.bool_)
-        true_reward = out.reward.copy()
-        infos: dict[str, Any] = {"features": self._features(), "true_reward": true_reward}
-        infos = self._with_masks(infos | {"success": out.success.copy()}, everywhere)
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
-            final: npt.NDArray[Any] = np.full(self.num_envs, None, object)
-            for n in np.flatnonzero(done):
-                direction = np.int64(out.final_direction[n])
-                final[n] = {"image": out.final_image[n].copy(), "direction": direction}
-            last = {
-                "features": dict(self.simulator.features(out.final_features)),
-                "true_reward": true_reward.copy(),
-                "success": infos["success"].copy(),
-            }
-            last = self._with_masks(last, done)
-            infos |= self._with_masks({"final_obs": final, "final_info": last}, done)
+        out, take, everywhere = self.simulator.out, self._take, self._everywhere
+        infos: dict[str, Any] = {
+            "true_reward": take(out.true_reward),
+            "_true_reward": everywhere,
+            "success": take(out.success),
+            "_success": everywhere,
+        }
+        if self.simulator.family.has_proxy:
+            infos["proxy_reward"], infos["_proxy_reward"] = take(out.proxy_reward), everywhere
+        if self._mode == SAME_STEP:
+            done = out.terminated | out.truncated
+            if done.any():
+                last = {key: value.copy() for key, value in infos.items() if key[0] != "_"}
+                infos |= self._final(done, last)
+        if self._with_features:
+            infos["features"], infos["_features"] = self._features(), everywhere
         return infos
 
-    @staticmethod
-    def _with_masks(infos: dict[str, Any], mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
-        return infos | {f"_{key}": mask.copy() for key in infos}
+    def _final(self, done: Bool, last: dict[str, Any]) -> dict[str, Any]:
+        """Return the last observations and infos of the episodes that just ended."""
+        out, family = self.simulator.out, self.simulator.family
+        final: npt.NDArray[Any] = np.full(self.num_envs, None, object)
+        for n in np.flatnonzero(done).tolist():
+            mission = out.final_mission[n].copy() if family.mission else None
+            final[n] = family.view.pack(out.final_image[n].copy(), out.final_direction[n], mission)
+        if self._with_features:
+            last["features"] = self.simulator.features(out.final_features.copy())
+        return _with_masks({"final_obs": final, "final_info": _with_masks(last, done)}, done)
+
+
+def _as_is(array: Any) -> Any:
+    return array
+
+
+def _with_masks(infos: dict[str, Any], mask: Bool) -> dict[str, Any]:
+    return infos | {f"_{key}": mask.copy() for key in infos}

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.cells import OPAQUE, TRIPLES
-from operant.envs.gridworld.jit import compiled
+from operant.envs.gridworld.cells import TRIPLES
+from operant.envs.gridworld.jit import compiled, tiny
 from operant.envs.gridworld.world import CARRY, DIRECTION, VIEW, World, delta, position
 
 ROW_MASK = (1 << VIEW) - 1
@@ -52,6 +52,54 @@ def _row_table() -> npt.NDArray[np.uint16]:
 ROWS = _row_table()
 
 
+@tiny
+def _show_cell(image: npt.NDArray[np.uint8], n: int, column: int, row: int, cell: Any) -> None:
+    """Write the triple of a cell code into ``image[n, column, row]``."""
+    image[n, column, row, 0] = TRIPLES[cell, 0]
+    image[n, column, row, 1] = TRIPLES[cell, 1]
+    image[n, column, row, 2] = TRIPLES[cell, 2]
+
+
+@compiled
+def _look(
+    world: World, n: int, start: int, right: int, seen: int, rows: npt.NDArray[np.uint16]
+) -> tuple[Any, ...]:
+    """Return (cells lit in the next row as a mask, the seven cells of this row or else UNSEEN).
+
+    The cells are held in locals: between two loads of one cell a store to the image could have
+    changed it, for all that the compiler knows, so it would load again, behind a branch.
+    """
+    c0 = world.grid[n, np.uint64(start)]
+    c1 = world.grid[n, np.uint64(start + right)]
+    c2 = world.grid[n, np.uint64(start + 2 * right)]
+    c3 = world.grid[n, np.uint64(start + 3 * right)]
+    c4 = world.grid[n, np.uint64(start + 4 * right)]
+    c5 = world.grid[n, np.uint64(start + 5 * right)]
+    c6 = world.grid[n, np.uint64(start + 6 * right)]
+    # Bit 7 of a cell says that it is opaque: shift each to its column.
+    opaque = (
+        (c0 >> 7)
+        | (c1 >> 7 << 1)
+        | (c2 >> 7 << 2)
+        | (c3 >> 7 << 3)
+        | (c4 >> 7 << 4)
+        | (c5 >> 7 << 5)
+        | (c6 >> 7 << 6)
+    )
+    entry: Any = np.int64(rows[seen, ROW_MASK - opaque])
+    dark = np.uint8(0)
+    return (
+        entry >> VIEW,
+        c0 if entry & 1 else dark,
+        c1 if entry & 2 else dark,
+        c2 if entry & 4 else dark,
+        c3 if entry & 8 else dark,
+        c4 if entry & 16 else dark,
+        c5 if entry & 32 else dark,
+        c6 if entry & 64 else dark,
+    )
+
+
 @compiled
 def observe(
     world: World,
@@ -70,22 +118,27 @@ def observe(
     start = position(world, n, stride) - HALF * right
     seen = 1 << HALF
     for row in range(VIEW - 1, -1, -1):
-        transparent = 0
-        for column in range(VIEW):
-            if world.grid[n, np.uint64(start + column * right)] < OPAQUE:
-                transparent |= 1 << column
-        entry: Any = np.int64(rows[seen, transparent])
-        visible, seen = entry & ROW_MASK, entry >> VIEW
-        for column in range(VIEW):
-            cell = (
-                world.grid[n, np.uint64(start + column * right)]
-                if (visible >> column) & 1
-                else np.uint8(0)
-            )
-            image[n, column, row, 0] = TRIPLES[cell, 0]
-            image[n, column, row, 1] = TRIPLES[cell, 1]
-            image[n, column, row, 2] = TRIPLES[cell, 2]
+        seen, c0, c1, c2, c3, c4, c5, c6 = _look(world, n, start, right, seen, rows)
+        _show_cell(image, n, 0, row, c0)
+        _show_cell(image, n, 1, row, c1)
+        _show_cell(image, n, 2, row, c2)
+        _show_cell(image, n, 3, row, c3)
+        _show_cell(image, n, 4, row, c4)
+        _show_cell(image, n, 5, row, c5)
+        _show_cell(image, n, 6, row, c6)
         start += ahead
-    carried = world.agent[n, CARRY]
-    for channel in range(3):
-        image[n, HALF, VIEW - 1, channel] = TRIPLES[carried, channel]
+    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY])
+
+
+@compiled
+def observe_through_walls(world: World, n: int, stride: int, image: npt.NDArray[np.uint8]) -> None:
+    """Write row n's view as :func:`observe` does, but with nothing hidden."""
+    direction = world.agent[n, DIRECTION]
+    ahead, right = delta(direction, stride), delta((direction + 1) & 3, stride)
+    start = position(world, n, stride) - HALF * right
+    for row in range(VIEW - 1, -1, -1):
+        for column in range(VIEW):
+            cell = world.grid[n, np.uint64(start + column * right)]
+            _show_cell(image, n, column, row, cell)
+        start += ahead
+    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY])

@@ -1,4 +1,4 @@
-"""The state of N grid levels as whole arrays, and the random numbers that make them.
+"""The state of N grid levels as whole arrays.
 
 Kernels get the arrays and a row index and never slice: a slice inside compiled code costs more than
 the step itself.
@@ -6,20 +6,24 @@ the step itself.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from operant.envs.gridworld.cells import EMPTY, WALL
-from operant.envs.gridworld.jit import compiled
+from operant.envs.gridworld.jit import compiled, tiny
 
 VIEW = 7
 PAD = VIEW - 1
-"""Cells of wall around the grid, so that a view never needs a bounds test."""
+"""Cells of wall around the grid, so that a view never needs a bounds test. What pads a row on the
+right also pads the next one on the left."""
 
 X, Y, DIRECTION, CARRY, STEPS = range(5)
 """Columns of :attr:`World.agent`."""
+
+MAX_OPTIONS = 6
+Options: TypeAlias = tuple[int, int, int, int, int, int]
 
 
 class Size(NamedTuple):
@@ -31,7 +35,9 @@ class Size(NamedTuple):
         stride: Padded row length; cell (x, y) has index ``(y + PAD) * stride + x + PAD``.
         max_steps: Time limit in env steps, and the scale of MiniGrid's reward.
         limit: When episodes are cut: ``max_steps``, or less if an outer limit asks for it.
-        minigrid_reward: 1 for MiniGrid's ``1 - 0.9 t / max_steps`` at success, 0 for exactly 1.
+        num_actions: A; actions are 0 .. A - 1.
+        reward: Index into the family's ``rewards``: which reward the env pays.
+        options: The family's options in the order in which it declares them, then zeros.
     """
 
     width: int
@@ -39,18 +45,20 @@ class Size(NamedTuple):
     stride: int
     max_steps: int
     limit: int
-    minigrid_reward: int
+    num_actions: int
+    reward: int
+    options: Options
 
 
 class World(NamedTuple):
     """N levels.
 
     Attributes:
-        grid: (N, stride * padded height) uint8 cell codes.
+        grid: (N, cells) uint8 codes, padded; see :class:`Size`.
         agent: (N, 5) int32 x, y, direction, carried code (``EMPTY`` for none), steps taken.
         rng: (N, 2) uint64 key and counter.
-        memory: (N, M) int16, whatever the family tracks (positions, distance fields).
-        scratch: (N, width * height * 4) int32, working space of searches.
+        memory: (N, M) int16, whatever the family tracks; it begins with the mission's words.
+        scratch: (N, S) int32, working space of level generation, of no meaning between calls.
     """
 
     grid: npt.NDArray[np.uint8]
@@ -60,93 +68,89 @@ class World(NamedTuple):
     scratch: npt.NDArray[np.int32]
 
 
-def new_world(num: int, size: Size, memory: int) -> World:
+def new_world(num: int, size: Size, memory: int, scratch: int = 0) -> World:
     """Allocate N levels of walls.
 
     Args:
         num: N.
         size: Constants of the levels.
         memory: Length of the family's memory per level.
+        scratch: Length of its working space per level.
     """
-    cells = size.stride * (size.height + 2 * PAD)
+    cells = size.stride * (size.height + 2 * PAD) + PAD
     return World(
         grid=np.full((num, cells), WALL, np.uint8),
         agent=np.zeros((num, 5), np.int32),
         rng=np.zeros((num, 2), np.uint64),
         memory=np.zeros((num, memory), np.int16),
-        scratch=np.zeros((num, size.width * size.height * 4), np.int32),
+        scratch=np.zeros((num, scratch), np.int32),
     )
 
 
-@compiled
+@tiny
 def cell_index(size: Size, x: int, y: int) -> int:
     """Return the padded index of cell (x, y)."""
     return (y + PAD) * size.stride + x + PAD
 
 
-@compiled
+@tiny
+def column_of(size: Size, index: int) -> int:
+    """Return x of a padded index."""
+    return index % size.stride - PAD
+
+
+@tiny
+def row_of(size: Size, index: int) -> int:
+    """Return y of a padded index."""
+    return index // size.stride - PAD
+
+
+@tiny
 def position(world: World, n: int, stride: int) -> int:
     """Return the padded index of row n's agent."""
     index: int = (world.agent[n, Y] + PAD) * stride + world.agent[n, X] + PAD
     return index
 
 
-@compiled
+@tiny
 def delta(direction: int, stride: int) -> int:
     """Return the index step of a direction (0 right, 1 down, 2 left, 3 up)."""
-    if direction == 0:
-        return 1
-    if direction == 1:
-        return stride
-    if direction == 2:
-        return -1
-    return -stride
+    length = stride if direction & 1 else 1  # without branches, which random turns would mispredict
+    return length * (1 - (direction & 2))
+
+
+@tiny
+def front_index(world: World, n: int, size: Size) -> int:
+    """Return the padded index of the cell that row n's agent faces."""
+    return position(world, n, size.stride) + delta(world.agent[n, DIRECTION], size.stride)
 
 
 @compiled
-def mix(z: Any) -> Any:
-    """Scramble a 64-bit word.
-
-    Source: Fast splittable pseudorandom number generators (Steele, Lea, Flood, 2014), ``mix64``.
-    """
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def fill(world: World, n: int, size: Size, cell: int) -> None:
+    """Set every cell of row n."""
+    for y in range(size.height):
+        for x in range(size.width):
+            world.grid[n, cell_index(size, x, y)] = cell
 
 
 @compiled
-def seed_row(rng: npt.NDArray[np.uint64], n: int, seed: np.uint64) -> None:
-    """Start row n's stream at a seed; streams do not depend on N or on other rows."""
-    rng[n, 0] = mix(seed + np.uint64(0x9E3779B97F4A7C15))
-    rng[n, 1] = np.uint64(0)
-
-
-@compiled
-def counter_integers(rng: npt.NDArray[np.uint64], n: int, low: int, high: int) -> int:
-    """Draw an integer in [low, high) from row n's counter-based stream."""
-    rng[n, 1] += np.uint64(1)
-    word = mix(rng[n, 0] + rng[n, 1] * np.uint64(0x9E3779B97F4A7C15))
-    drawn: Any = low + np.int64(((word >> np.uint64(32)) * np.uint64(high - low)) >> np.uint64(32))
-    return int(drawn)
-
-
-def generator_integers(
-    rng: np.random.Generator,
-    n: int,  # noqa: ARG001 (the signature of counter_integers)
-    low: int,
-    high: int,
-) -> int:
-    """Draw as MiniGrid does, for layouts that are run as Python."""
-    return int(rng.integers(low, high))
+def wall_rectangle(
+    world: World, n: int, size: Size, left: int, top: int, width: int, height: int
+) -> None:
+    """Draw the outline of a rectangle in wall."""
+    for x in range(left, left + width):
+        world.grid[n, cell_index(size, x, top)] = WALL
+        world.grid[n, cell_index(size, x, top + height - 1)] = WALL
+    for y in range(top, top + height):
+        world.grid[n, cell_index(size, left, y)] = WALL
+        world.grid[n, cell_index(size, left + width - 1, y)] = WALL
 
 
 @compiled
 def clear(world: World, n: int, size: Size) -> None:
-    """Make row n an empty room with outer walls, and the agent (0, 0) and empty-handed."""
-    for y in range(size.height):
-        for x in range(size.width):
-            border = x == 0 or y == 0 or x == size.width - 1 or y == size.height - 1
-            world.grid[n, cell_index(size, x, y)] = WALL if border else EMPTY
-    world.agent[n, X], world.agent[n, Y] = 0, 0
+    """Make row n an empty room with outer walls, and the agent absent (-1, -1), empty-handed."""
+    fill(world, n, size, EMPTY)
+    wall_rectangle(world, n, size, 0, 0, size.width, size.height)
+    world.agent[n, X], world.agent[n, Y] = -1, -1
     world.agent[n, CARRY] = EMPTY
     world.agent[n, STEPS] = 0

@@ -14,6 +14,9 @@ IDS = operant.list_envs()
 NATIVE = [env_id for env_id in IDS if gym.spec(env_id).vector_entry_point]
 # A fresh interpreter compiles anew, so one id per kind of world stands for all its sizes.
 FIRST_OF_KIND = {gym.spec(env_id).entry_point: env_id for env_id in reversed(IDS)}.values()
+# Sizes of one world share all their code: the first is tested at length, the others briefly.
+# Gymnasium points from an old version of an id to the newest: MiniGrid keeps both, so do its twins.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 UNBOUNDED = pytest.mark.filterwarnings(
     "ignore:.*Box (observation|action) space (minimum|maximum):UserWarning"
 )
@@ -28,7 +31,7 @@ def test_env_is_sound(env_id: str) -> None:
     row = operant.envs.registry()[env_id]
     check_env(
         env_id,
-        steps=1000,
+        steps=1000 if env_id in FIRST_OF_KIND else 150,
         deterministic="deterministic" in row.tags,
         subprocess=env_id in FIRST_OF_KIND,
     )
@@ -36,7 +39,7 @@ def test_env_is_sound(env_id: str) -> None:
 
 @pytest.mark.parametrize("env_id", NATIVE)
 def test_vector_env_equals_scalar_envs(env_id: str) -> None:
-    check_vector_env(env_id, num_envs=4, steps=200)
+    check_vector_env(env_id, num_envs=4, steps=200 if env_id in FIRST_OF_KIND else 100)
 
 
 @pytest.mark.parametrize("env_id", IDS)

@@ -15,6 +15,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from operant.testing._play import Policy
 from operant.testing._values import first_difference
 
+_NOTHING_PAID = {"true_reward": 0.0, "proxy_reward": 0.0, "success": False}
+"""What the pseudo-step of NEXT_STEP autoreset reports."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class VectorSubject:
@@ -94,7 +97,7 @@ class Row:
     def step(self, action: Any) -> Shown:
         """Step, or reset where the mode says so."""
         if self.ended and self.mode is AutoresetMode.NEXT_STEP:
-            return dataclasses.replace(self.reset(), extra={"true_reward": 0.0, "success": False})
+            return dataclasses.replace(self.reset(), extra=_NOTHING_PAID)
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.ended = terminated or truncated
         shown = Shown(

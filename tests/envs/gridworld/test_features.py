@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import operant  # noqa: F401 (registers the ids)
-from operant.envs.gridworld import sparse_key
-from operant.envs.gridworld.distances import FAR
-from operant.envs.gridworld.world import PAD
+from operant.envs.gridworld.cells import EMPTY, GOAL
+from operant.envs.gridworld.engine import FEATURES
+from operant.envs.gridworld.world import DIRECTION, PAD, STEPS, X, Y
 
 STEP = ((1, 0), (0, 1), (-1, 0), (0, -1))
 HEADINGS = ">v<^"
@@ -21,10 +21,11 @@ class Level:
     """What the text rendering shows; the door's place is remembered while the agent hides it."""
 
     def __init__(self, text: str, door: tuple[int, int] | None = None) -> None:
-        self.rows = [[line[i : i + 2] for i in range(0, len(line), 2)] for line in text.split("\n")]
-        self.door = door or self.find(" L", " D", " _")
+        lines = [line for line in text.split("\n") if ":" not in line]
+        self.rows = [[line[i : i + 2] for i in range(0, len(line), 2)] for line in lines]
+        self.door = door or self.find("yL", "yD", "y_")
         self.goal = len(self.rows[0]) - 2, len(self.rows) - 2
-        self.key = self.find(" k")
+        self.key = self.find("yk")
         (x, y), glyph = next(
             ((x, y), g)
             for y, row in enumerate(self.rows)
@@ -32,8 +33,8 @@ class Level:
             if g[1] in HEADINGS
         )
         self.pose = x, y, HEADINGS.index(glyph[1])
-        self.has_key = glyph[0] == "*"
-        self.door_open = self.rows[self.door[1]][self.door[0]] == " _" or (x, y) == self.door
+        self.has_key = "carries: yk" in text
+        self.door_open = self.rows[self.door[1]][self.door[0]] == "y_" or (x, y) == self.door
 
     def find(self, *glyphs: str) -> tuple[int, int] | None:
         for y, row in enumerate(self.rows):
@@ -69,7 +70,7 @@ class Level:
         to_key = 0 if self.has_key else facing(self.key)
         to_door = 0 if self.door_open else facing(self.door)
         to_goal = self.fewest(lambda x, y, _: (x, y) == self.goal, at_goal=True)
-        unlocked = self.rows[self.door[1]][self.door[0]] != " L"
+        unlocked = self.rows[self.door[1]][self.door[0]] != "yL"
         through = self.door_open or self.pose[0] > self.door[0]
         subgoal = 2 if through else int(self.has_key or unlocked)
         return {
@@ -148,17 +149,23 @@ def test_ranges_hold_everywhere_in_many_levels(size: int) -> None:
     """Not only where play happens to lead: every pose the agent could take in every level."""
     env = gym.make_vec(f"SparseKey-{size}x{size}-v0", num_envs=500)
     env.reset(seed=1)
-    table = {feature.name: feature for feature in env.unwrapped.card.features}
-    world, n = env.unwrapped.simulator.world, size * size * 4
-    fields = world.memory[:, sparse_key.FIELDS :].reshape(500, 3, n)
-    inside = world.grid.reshape(500, size + 2 * PAD, -1)[:, PAD:-PAD, PAD:-PAD]
-    wall = sparse_key.WALL
-    standable = np.repeat((inside != wall).reshape(500, size * size), 4, axis=1)
-    reachable = np.where(standable[:, None, :], fields, 0)
-    assert (fields[~np.broadcast_to(standable[:, None, :], fields.shape)] == FAR).all()
-    for k, name in enumerate(("steps_to_key", "steps_to_door", "steps_to_goal")):
-        assert reachable[:, k].min() == table[name].low
-        assert 2 <= reachable[:, k].max() <= table[name].high
+    simulator = env.unwrapped.simulator
+    table = simulator.table
+    grids = simulator.world.grid[:, :-PAD].reshape(500, size + 2 * PAD, -1)
+    inside = grids[:, PAD:-PAD, PAD:]
+    lowest, highest = np.full(len(table), np.inf), np.full(len(table), -np.inf)
+    for y, x, direction in np.ndindex(size, size, 4):
+        free = np.isin(inside[:, y, x], (EMPTY, GOAL))
+        simulator.world.agent[:, [X, Y, DIRECTION, STEPS]] = x, y, direction, 0
+        simulator.kernels.reset(simulator.batch.table, free, FEATURES)
+        if free.any():
+            lowest = np.minimum(lowest, simulator.out.features[free].min(axis=0))
+            highest = np.maximum(highest, simulator.out.features[free].max(axis=0))
+    for k, feature in enumerate(table):
+        assert feature.low <= lowest[k] <= highest[k] <= feature.high, feature.name
+        if feature.name.startswith("steps"):
+            assert lowest[k] == 0
+            assert highest[k] >= 2
 
 
 @pytest.mark.parametrize("size", [5, 6, 8, 16])

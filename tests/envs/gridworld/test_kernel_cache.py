@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from operant.envs.gridworld import kernel_cache
+from operant.envs.gridworld.worlds import door_key
 
 PROGRAM = """
 import hashlib, gymnasium as gym, numpy as np, operant
@@ -43,18 +45,20 @@ def test_second_process_loads_and_plays_the_same(tmp_path: Path) -> None:
 def test_folder_changes_with_any_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     kernel_cache.folder.cache_clear()
-    before = kernel_cache.folder()
-    source = tmp_path / "package"
-    source.mkdir()
-    for path in Path(kernel_cache.__file__).parent.glob("*.py"):
-        (source / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(kernel_cache, "__file__", str(source / "kernel_cache.py"))
-    kernel_cache.folder.cache_clear()
-    assert kernel_cache.folder() == before
-    with (source / "dynamics.py").open("a") as file:
-        file.write("# changed\n")
-    kernel_cache.folder.cache_clear()
-    assert kernel_cache.folder() != before
+    before = kernel_cache.folder(Path(door_key.__file__))
+    engine = Path(kernel_cache.__file__).parent
+    copied = tmp_path / "engine"
+    shutil.copytree(engine, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    family, seen = copied / "worlds" / "door_key.py", {before}
+    assert kernel_cache.folder(family) == before
+    for source in (family, copied / "worlds" / "empty.py", copied / "dynamics.py"):
+        with source.open("a") as file:
+            file.write("# changed\n")
+        kernel_cache.folder.cache_clear()
+        monkeypatch.setattr(kernel_cache, "_ENGINE", kernel_cache._digest(copied))
+        seen.add(kernel_cache.folder(family))
+    assert len(seen) == 4
+    assert kernel_cache.folder(Path("<stdin>")) is None
     kernel_cache.folder.cache_clear()
 
 
@@ -64,5 +68,5 @@ def test_unwritable_cache_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert play(blocked)[1] == 0
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     kernel_cache.folder.cache_clear()
-    assert kernel_cache.folder() is None
+    assert kernel_cache.folder(Path(door_key.__file__)) is None
     kernel_cache.folder.cache_clear()

@@ -13,7 +13,8 @@ from minigrid.envs.doorkey import DoorKeyEnv
 from scipy import stats
 
 import operant  # noqa: F401 (registers the ids)
-from operant.envs.gridworld.world import DIRECTION, PAD, X, Y
+from operant.envs.gridworld.world import DIRECTION, X, Y
+from operant.envs.gridworld.worlds.door_key import DOOR_X, KEY_X
 
 Level = tuple[tuple[int, int], tuple[int, int], int, tuple[int, int]]
 """Door, agent, direction, key."""
@@ -27,14 +28,9 @@ def our_levels(size: int, count: int) -> list[Level]:
 
 def read(env, size: int) -> list[Level]:
     world = env.unwrapped.simulator.world
-    side = size + 2 * PAD
-    door, key = (divide(world.memory[:, k], side) for k in (1, 0))
+    door, key = (list(map(tuple, world.memory[:, k : k + 2].tolist())) for k in (DOOR_X, KEY_X))
     agent = list(zip(world.agent[:, X].tolist(), world.agent[:, Y].tolist(), strict=True))
     return list(zip(door, agent, world.agent[:, DIRECTION].tolist(), key, strict=True))
-
-
-def divide(index: np.ndarray, side: int) -> list[tuple[int, int]]:
-    return [(int(i) % side - PAD, int(i) // side - PAD) for i in index]
 
 
 def minigrid_levels(size: int, count: int) -> list[Level]:

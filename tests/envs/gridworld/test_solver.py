@@ -195,8 +195,8 @@ def test_tabular_states_are_distinct_and_complete() -> None:
 
 
 def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operant.envs.gridworld.solver.MAX_STATES", 100)
-    with pytest.raises(ValueError, match="more than 100 states are reachable in this 6x6 level"):
+    monkeypatch.setattr("operant.envs.gridworld.solver.MAX_BYTES", 1_000_000)
+    with pytest.raises(ValueError, match=r"more than 1,\d+ states are reachable in this 6x6"):
         make(6, 0).tabular_mdp()
 
 

@@ -1,0 +1,1 @@
+"""The worlds of the grid engine: one file per family."""
