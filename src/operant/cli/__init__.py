@@ -16,12 +16,13 @@ OK, FAILED, USAGE, MISSING, INTERRUPTED = 0, 1, 2, 3, 75
 
 def commands() -> dict[str, Callable[..., int]]:
     """Return command name -> function; each returns an exit code."""
-    from operant.cli import bench, catalogue, demo, doctor, enjoy, report, train
+    from operant.cli import bench, catalogue, demo, doctor, enjoy, play, report, train
 
     return {
         "demo": demo.demo,
         "train": train.train,
         "enjoy": enjoy.enjoy,
+        "play": play.play,
         "bench": bench.bench,
         "report": report.report,
         "envs": catalogue.envs,

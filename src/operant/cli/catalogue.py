@@ -12,6 +12,9 @@ from tyro.conf import Positional, arg
 
 from operant.registry import AgentRow, Registry, Row
 
+_LEVELS = 20
+"""In how many levels the optimum is asked for: the oracles of slow worlds take 0.1 s for each."""
+
 Name = Annotated[Positional[str], arg(metavar="ID")]
 
 
@@ -27,14 +30,14 @@ def envs(name: Name = "", json: bool = False) -> int:
 
     if not name:
         return _list("environments", package.registry(), json)
-    card = operant.card(name)
+    card = operant.card(name, levels=_LEVELS)
     if json:
         return _json(dataclasses.asdict(card))
     from operant.cli.output import console, table
 
     for field in dataclasses.fields(card):
         value = getattr(card, field.name)
-        if field.name != "features" and value != "":
+        if field.name != "features" and value not in ("", None):
             console.print(f"[bold]{field.name:>12}[/]  {escape(str(value))}", soft_wrap=True)
     rows = [
         (

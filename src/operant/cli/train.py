@@ -98,7 +98,7 @@ def as_suite(options: Options) -> Suite:
     )
     suite.runs()  # checks the numbers
     design = reward_design.make_design(options.design, **design_kwargs)
-    env = _make_env(options.env, env_kwargs)
+    env = make_env(options.env, env_kwargs)
     try:
         reward_design.shape(env, design, gamma=options.gamma)
     finally:
@@ -107,7 +107,13 @@ def as_suite(options: Options) -> Suite:
     return suite
 
 
-def _make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
+def make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
+    """Make an env that a user has named.
+
+    Raises:
+        UnknownIdError: If there is no such id; names the nearest ones.
+        ValueError: If it cannot be made with these arguments.
+    """
     import gymnasium as gym
 
     import operant
@@ -124,5 +130,5 @@ def _make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     except ModuleNotFoundError as error:  # of "module:Id"
         raise ValueError(f"{env_id} cannot be made: {error}") from error
     except (AssertionError, LookupError, TypeError, ValueError) as error:
-        told = f" with --env-args {kwargs}" if kwargs else ""
+        told = f" with {kwargs}" if kwargs else ""
         raise ValueError(f"{env_id} cannot be made{told}: {error}") from error
