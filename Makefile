@@ -39,7 +39,7 @@ docs: $(VENV)/.dev ## Build the documentation into docs/_build/html; a warning i
 wheel-check: $(VENV)/.dev ## Build sdist and wheel, compare with the tree, use the installed wheel
 	$(BIN)/python tools/check_wheel.py
 
-bench-perf: $(VENV)/.dev ## Measure SparseKey's throughput beside MiniGrid's
+bench-perf: $(VENV)/.dev ## Measure the gridworlds' speed beside their peers' (README, Speed)
 	@exec $(BIN)/python -m operant.benchmarks.perf.gridworld $(ARGS)
 
 clean: ## Remove everything that was built (not results/)
