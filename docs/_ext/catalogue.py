@@ -1,7 +1,8 @@
 """Write the catalogue and API pages from the registries and modules, before Sphinx reads them.
 
 Adding a row or a module adds its documentation. Nothing is skipped: a row that cannot be loaded, or
-a design that cannot be built from its defaults, ends the build.
+a design that cannot be built from its defaults, ends the build. Only a module whose extra is not
+installed is replaced by a line that says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import operant
 from operant import agents, benchmarks
+from operant.errors import MissingExtraError
 from operant.registry import Row
 
 API_PAGES = {
@@ -84,8 +86,79 @@ def env_page(row: Row) -> str:
         f"`gym.make({row.id!r})`, built by {link(row)} with {settings(row)}.\n\n"
         f"{table(['', ''], facts)}\n## Features\n\n"
         "A privileged feature is one that the agent's observation does not determine.\n\n"
-        f"{table(head, features)}"
+        f"{table(head, features)}{options(row)}"
     )
+
+
+def options(row: Row) -> str:
+    """Return the section on what else the env can be built with; empty where it does not say."""
+    family = getattr(importlib.import_module(module_of(row)), "FAMILY", None)
+    if not getattr(family, "options", None):
+        return ""
+    lines = [
+        [
+            f"`{name}`",
+            option.meaning,
+            f"{option.low} to {option.high}",
+            int(row.kwargs.get(name, option.default)),
+        ]
+        for name, option in family.options.items()
+    ]
+    head = ["option", "meaning", "range", "here"]
+    return f"\n## Options\n\nKeyword arguments of `gym.make`.\n\n{table(head, lines)}"
+
+
+def module_of(row: Row) -> str:
+    """Return the module in which a row's object is defined."""
+    return row.entry_point.partition(":")[0]
+
+
+def contents(pages: list[str]) -> str:
+    """Return a hidden table of contents: entries of the sidebar."""
+    return "```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
+
+
+def env_pages() -> dict[str, str]:
+    """Return the overview of envs, a page for every family of several, and one for every env."""
+    folders: dict[str, dict[str, list[Row]]] = {}
+    for row in rows_of("envs"):
+        module = module_of(row)
+        folders.setdefault(module.split(".")[2], {}).setdefault(module, []).append(row)
+    pages, overview, shown = {}, "# Environments\n\n", []
+    for folder, families in folders.items():
+        lines = []
+        for module, rows in sorted(families.items(), key=lambda family: title(family[0])):
+            pages |= {f"envs/{row.id}.md": env_page(row) for row in rows}
+            page = rows[0].id
+            if len(rows) > 1:
+                page = module.rpartition(".")[2]
+                pages[f"envs/{page}.md"] = family_page(module, rows)
+            lines.append([f"[{title(module)}](envs/{page}.md)", story(module), len(rows)])
+            shown.append(f"envs/{page}")
+        about = importlib.import_module(f"operant.envs.{folder}").__doc__ or ""
+        heading = f"## {folder}\n\n{about.splitlines()[0]}\n\n"
+        overview += heading + table(["family", "story", "ids"], lines) + "\n"
+    return pages | {"envs.md": overview + contents(shown)}
+
+
+def family_page(module: str, rows: list[Row]) -> str:
+    """Return the page of a family: its ids and in what they differ."""
+    lines = [[f"[{row.id}]({row.id}.md)", settings(row), row.summary] for row in rows]
+    return (
+        f"# {title(module)}\n\n{sentence(story(module))} See {{py:mod}}`{module}`.\n\n"
+        f"{table(['id', 'made with', 'summary'], lines)}\n{contents([row.id for row in rows])}"
+    )
+
+
+def title(module: str) -> str:
+    """Return the name of a family: what stands before the colon in its module's docstring."""
+    return (importlib.import_module(module).__doc__ or "").partition(":")[0]
+
+
+def story(module: str) -> str:
+    """Return what stands after that colon, in the same line."""
+    line = (importlib.import_module(module).__doc__ or "").splitlines()[0]
+    return line.partition(":")[2].strip().rstrip(".")
 
 
 def settings(row: Row) -> str:
@@ -144,14 +217,7 @@ def suite_section(row: Row) -> str:
 
 def catalogue_pages() -> dict[str, str]:
     """Return the pages of the four registries by path."""
-    envs = rows_of("envs")
-    overview = [[f"[{row.id}](envs/{row.id}.md)", row.summary, ", ".join(row.tags)] for row in envs]
-    contents = "\n".join(f"envs/{row.id}" for row in envs)
-    pages = {f"envs/{row.id}.md": env_page(row) for row in envs}
-    pages["envs.md"] = (
-        f"# Environments\n\n{table(['id', 'summary', 'tags'], overview)}\n"
-        f"```{{toctree}}\n:hidden:\n\n{contents}\n```\n"
-    )
+    pages = env_pages()
     pages["designs.md"] = "# Reward designs\n\n" + (
         "The facts of a design are those of {py:class}`~operant.reward_design.base.DesignSpec`.\n\n"
     )
@@ -163,25 +229,29 @@ def catalogue_pages() -> dict[str, str]:
     return pages
 
 
-def public_modules(name: str) -> list[str]:
-    """Return a module and all public modules below it, by import name."""
-    module = importlib.import_module(name)
-    found = [name]
+def public_modules(name: str) -> dict[str, str]:
+    """Return a module and all public modules below it: import name -> its section."""
+    try:
+        module = importlib.import_module(name)
+    except MissingExtraError as error:
+        return {name: f"## {name}\n\nThis documentation was built without it: {error}.\n\n"}
+    found = {name: f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n"}
     for info in pkgutil.iter_modules(getattr(module, "__path__", [])):
         if not info.name.startswith("_"):
-            found += public_modules(f"{name}.{info.name}")
+            found |= public_modules(f"{name}.{info.name}")
     return found
 
 
 def api_pages() -> dict[str, str]:
     """Return one page per layer with all its public modules."""
     pages = {}
-    for title, roots in API_PAGES.items():
-        names = [name for root in roots for name in public_modules(f"operant.{root}")]
-        if title == "core":
-            names.insert(0, "operant")
-        body = "".join(f"## {n}\n\n```{{eval-rst}}\n.. automodule:: {n}\n```\n\n" for n in names)
-        pages[f"api/{title}.md"] = f"# {title}\n\n{body}"
+    for layer, roots in API_PAGES.items():
+        sections = {}
+        if layer == "core":
+            sections["operant"] = "## operant\n\n```{eval-rst}\n.. automodule:: operant\n```\n\n"
+        for root in roots:
+            sections |= public_modules(f"operant.{root}")
+        pages[f"api/{layer}.md"] = f"# {layer}\n\n{''.join(sections.values())}"
     return pages
 
 

@@ -72,7 +72,7 @@ class PotentialShaping(RewardDesign):
     def _setup(self, context: DesignContext) -> None:
         table = {feature.name: feature for feature in context.features}
         if isinstance(self._potential, str):
-            self._phi = POTENTIALS[self._potential](table)
+            self._phi = POTENTIALS[self._potential](table, context.gamma)
         else:
             self._phi = self._potential
         read = self.required_features() or table  # a function may read any feature

@@ -9,6 +9,7 @@ else is imported when it is used.
 
 from __future__ import annotations
 
+from dataclasses import replace as _replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -62,18 +63,29 @@ def list_suites() -> list[str]:
     return benchmarks.registry().ids()
 
 
-def card(env_id: str) -> Card:
+def card(env_id: str, *, levels: int = 0) -> Card:
     """Return the card of a registered env: what it is, what it pays, which features it publishes.
+
+    Args:
+        env_id: One of :func:`list_envs`.
+        levels: In how many levels to ask the oracle for the card's ``optimum``; 0 leaves it out.
 
     Raises:
         UnknownIdError: If the id is not one of :func:`list_envs`.
         MissingExtraError: If the env needs an extra that is not installed.
+        ValueError: If ``levels`` is negative.
     """
+    from operant.optima import measure_optima
+
+    if levels < 0:
+        raise ValueError(f"levels must be >= 0, got {levels}")
     if env_id not in _envs.registry():
         raise UnknownIdError("environment", env_id, list_envs())
     env = _gym.make(env_id)
     try:
         found: Card = env.unwrapped.card  # type: ignore[attr-defined]
+        if levels and found.oracle != "none":
+            found = _replace(found, optimum=measure_optima(env, levels))
     finally:
         env.close()
     return found

@@ -23,6 +23,7 @@ class TabularMDP:
         obs: Observations of the states, leading axis (S,).
         features: Features of the states, (S,) each.
         successor_features: Features of the true successors, (S, A) each (terminal ones included).
+        proxy_reward: (S, A) float64, the proxy reward of the transition, where the env has one.
     """
 
     next_state: Int
@@ -31,6 +32,7 @@ class TabularMDP:
     obs: Obs
     features: Features
     successor_features: Features
+    proxy_reward: Float | None = None
 
     @property
     def num_states(self) -> int:

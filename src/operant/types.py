@@ -44,6 +44,36 @@ class Feature:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Optima:
+    """The optimum of an env over several levels, as its oracle tells it.
+
+    Attributes:
+        levels: Number of levels: those of seeds 0 .. levels - 1.
+        kind: ``"upper_bound"`` if ``optimal_return`` is one, else ``"exact"``.
+        optimal_return: Mean of their best true returns.
+        solution_lengths: Fewest env steps to success in the easiest, the median and the hardest of
+            the levels that the oracle solves; None if there is none.
+        solved: How many these are.
+    """
+
+    levels: int
+    kind: Literal["exact", "upper_bound"]
+    optimal_return: float
+    solution_lengths: tuple[int, int, int] | None
+    solved: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        bound = "at most " if self.kind == "upper_bound" else ""
+        words = f"{bound}{self.optimal_return:g} on average over {self.levels} levels"
+        if self.solution_lengths is None:
+            return words
+        least, median, most = self.solution_lengths
+        some = "" if self.solved == self.levels else f" (where there is one: {self.solved} levels)"
+        return f"{words}; shortest solution {least} to {most} steps, median {median}{some}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """What a user must know about an env, as data.
 
@@ -62,6 +92,7 @@ class Card:
         tier: Cost tier for CI, 0 (fast) to 2 (slow).
         extra: Extra to install, or ``""``.
         source: Where the env comes from.
+        optimum: What the oracle says of several levels; None unless it was asked.
     """
 
     id: str
@@ -78,6 +109,7 @@ class Card:
     tier: int = 0
     extra: str = ""
     source: str = ""
+    optimum: Optima | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
