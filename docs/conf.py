@@ -47,5 +47,7 @@ if os.environ.get("OPERANT_DOCS_ONLINE"):
         "torch": ("https://docs.pytorch.org/docs/stable", None),
     }
 
+toc_object_entries = False  # thousands, which the theme would go through again for every page
+
 html_theme = "furo"
 html_title = f"Operant {release}"

@@ -107,6 +107,7 @@ def _beside_peers(rates: Rates) -> list[Bar]:
         ("kernel", "envpool_256", "kernel N=1024, x EnvPool N=256", 50),
         ("kernel", "envpool_1024", "kernel N=1024, x EnvPool N=1024", 50),
         ("vector_16", "envpool_16", "make_vec N=16, x EnvPool N=16", 40),
+        ("vector_16_shared", "envpool_16", "make_vec N=16 copy=False, x EnvPool N=16", None),
         ("kernel", "minigrid", "kernel N=1024, x MiniGrid", 1000),
         ("kernel", "xminigrid_occlusion", "kernel, x XLand-MiniGrid, both with occlusion", 40),
         ("see_through", "xminigrid", "kernel, x XLand-MiniGrid, both see through walls", None),

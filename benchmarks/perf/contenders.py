@@ -70,6 +70,12 @@ def ours() -> list[Contender]:
         ("vector", f"make_vec N={BATCH}, no features", STEPS, vector_steps(BATCH, features=False)),
         ("vector_features", f"make_vec N={BATCH}", STEPS, vector_steps(BATCH)),
         ("vector_16", "make_vec N=16, no features", STEPS, vector_steps(16, features=False)),
+        (
+            "vector_16_shared",
+            "make_vec N=16, no features, copy=False",
+            STEPS,
+            vector_steps(16, features=False, copy=False),
+        ),
         ("vector_16_features", "make_vec N=16", STEPS, vector_steps(16)),
         ("scalar", "gym.make", STEPS, scalar_steps()),
         ("never_reset", "kernel, no episode cut", STEPS, kernel_steps(cut(_NEVER))),

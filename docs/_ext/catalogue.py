@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ API_PAGES = {
     "benchmarks": ("benchmarks",),
     "cli": ("cli",),
 }
+
+
+OUTSIDE = "---\norphan: true\n---\n"
+"""Front matter of a page that other pages link to and the sidebar leaves out."""
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
@@ -113,11 +118,6 @@ def module_of(row: Row) -> str:
     return row.entry_point.partition(":")[0]
 
 
-def contents(pages: list[str]) -> str:
-    """Return a hidden table of contents: entries of the sidebar."""
-    return "```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
-
-
 def env_pages() -> dict[str, str]:
     """Return the overview of envs, a page for every family of several, and one for every env."""
     folders: dict[str, dict[str, list[Row]]] = {}
@@ -128,17 +128,19 @@ def env_pages() -> dict[str, str]:
     for folder, families in folders.items():
         lines = []
         for module, rows in sorted(families.items(), key=lambda family: title(family[0])):
-            pages |= {f"envs/{row.id}.md": env_page(row) for row in rows}
-            page = rows[0].id
+            page, outside = rows[0].id, ""
             if len(rows) > 1:
-                page = module.rpartition(".")[2]
+                page, outside = module.rpartition(".")[2], OUTSIDE
                 pages[f"envs/{page}.md"] = family_page(module, rows)
-            lines.append([f"[{title(module)}](envs/{page}.md)", story(module), len(rows)])
+            pages |= {f"envs/{row.id}.md": outside + env_page(row) for row in rows}
+            ids = f"`{rows[0].id}`" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")
+            lines.append([f"[{title(module)}](envs/{page}.md)", story(module), ids])
             shown.append(f"envs/{page}")
         about = importlib.import_module(f"operant.envs.{folder}").__doc__ or ""
         heading = f"## {folder}\n\n{about.splitlines()[0]}\n\n"
         overview += heading + table(["family", "story", "ids"], lines) + "\n"
-    return pages | {"envs.md": overview + contents(shown)}
+    sidebar = "```{toctree}\n:hidden:\n\n" + "\n".join(shown) + "\n```\n"
+    return pages | {"envs.md": overview + sidebar}
 
 
 def family_page(module: str, rows: list[Row]) -> str:
@@ -146,7 +148,7 @@ def family_page(module: str, rows: list[Row]) -> str:
     lines = [[f"[{row.id}]({row.id}.md)", settings(row), row.summary] for row in rows]
     return (
         f"# {title(module)}\n\n{sentence(story(module))} See {{py:mod}}`{module}`.\n\n"
-        f"{table(['id', 'made with', 'summary'], lines)}\n{contents([row.id for row in rows])}"
+        f"{table(['id', 'made with', 'summary'], lines)}"
     )
 
 
@@ -258,7 +260,9 @@ def api_pages() -> dict[str, str]:
 def write(app: Any) -> None:
     """Write all pages below ``docs/generated``, and remove those of rows that are gone."""
     folder = Path(app.srcdir) / "generated"
-    pages = catalogue_pages() | api_pages()
+    with warnings.catch_warnings():  # Gymnasium's, at every id that has a newer version
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pages = catalogue_pages() | api_pages()
     for old in folder.rglob("*.md"):
         if old.relative_to(folder).as_posix() not in pages:
             old.unlink()

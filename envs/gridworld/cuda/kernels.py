@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -191,16 +190,14 @@ def _array(
     made = arrays.make_array(kind)(context, builder)
     here = made.data.type
     there = cgutils.ir.PointerType(here.pointee, addrspace=GLOBAL_MEMORY)
+    shape = [num, *map(constant, sample.shape[1:])]
     steps = [constant(step) for step in sample.strides]
     if kind.layout == "F":
-        lengths = [1, *sample.shape[1:-1]]
-        columns = itertools.accumulate(lengths, operator.mul, initial=sample.itemsize)
-        steps = [constant(sample.itemsize)]
-        steps += [builder.mul(num, constant(step)) for step in list(columns)[1:]]
+        steps = list(itertools.accumulate([steps[-1], *shape[:-1]], builder.mul))
     arrays.populate_array(
         made,
         data=builder.addrspacecast(builder.inttoptr(address, there), here),
-        shape=cgutils.pack_array(builder, [num, *map(constant, sample.shape[1:])]),
+        shape=cgutils.pack_array(builder, shape),
         strides=cgutils.pack_array(builder, steps),
         itemsize=constant(sample.itemsize),
         meminfo=None,

@@ -117,6 +117,7 @@ FAMILY = Family(
     feature_table=feature_table,
     memory=lambda _: door_key.MEMORY,
     max_steps=door_key.FAMILY.max_steps,
+    useful_actions=tuple(range(cells.DONE)),  # who has taken the box must drop it to open it
     card=card,
 )
 make, make_vector = makers(FAMILY)

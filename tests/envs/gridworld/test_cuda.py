@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 import re
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from gymnasium.vector import AutoresetMode
 import operant
 from operant.benchmarks.perf import cuda as perf_cuda
 
-if importlib.util.find_spec("numba_cuda") is None:
-    pytest.skip("needs the cuda extra, which is for Linux", allow_module_level=True)
+if sys.platform != "linux":
+    pytest.skip("the cuda extra exists for Linux", allow_module_level=True)
 
 import nvidia
 
@@ -95,9 +94,7 @@ def test_kernels_fit_the_registers(env_id: str, tmp_path: Path) -> None:
     step, reset = step_program(variant), reset_program(variant)
     for program in (step, reset):
         assert_rounds_as_the_cpu(program.ptx)
-        assert (
-            ".const" not in program.ptx
-        )  # 64 KiB, and slow when threads look at different entries
+        assert ".const" not in program.ptx  # of that there is little, and it is slow for tables
     needs = resources(step, tmp_path)
     assert needs.pop("registers") <= 64
     assert needs == {"stack": 0, "spill stores": 0, "spill loads": 0}

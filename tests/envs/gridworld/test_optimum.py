@@ -8,12 +8,14 @@ import pickle
 from collections import deque
 
 import gymnasium as gym
+import minigrid  # noqa: F401 (registers the judge)
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
 import operant
 from operant.envs.gridworld import optimum, solver
+from operant.envs.gridworld.world import STEPS
 from operant.planning import value_iteration
 from operant.testing import check_env, check_vector_env
 
@@ -51,7 +53,9 @@ def test_random_play_is_followed_as_if_each_state_were_solved_anew(env_id: str) 
             assert info["features"][NAME] == (NEVER if length is None else length)
             seen.add(info["features"][NAME])
             plan = env.oracle().actions
-            action = plan[0] if plan and rng.random() < 0.3 else int(rng.integers(env.action_space.n))
+            action = int(rng.integers(env.action_space.n))
+            if plan and rng.random() < 0.3:
+                action = plan[0]
             *_, terminated, truncated, info = env.step(action)
             if terminated:
                 assert info["features"][NAME] == (0 if info["success"] else NEVER)
@@ -97,11 +101,10 @@ def identity(env) -> tuple:
 
 def test_steps_are_those_of_minigrid() -> None:
     steps, theirs = distances_in_minigrid(3)
-    ours, info = make("DoorKey-5x5-v0", 3, layout="minigrid")
+    ours, info = make("DoorKey-5x5-v0", 3, layout="minigrid", max_steps=2000)
     rng = np.random.default_rng(0)
-    theirs.step_count = 0
     seen = set()
-    for _ in range(400):
+    for _ in range(1500):
         assert info["features"][NAME] == steps[identity(theirs)]
         seen.add(identity(theirs))
         action = int(rng.choice([0, 1, 2, 2, 2, 3, 4, 5, 6]))
@@ -109,37 +112,31 @@ def test_steps_are_those_of_minigrid() -> None:
             continue
         *_, info = ours.step(action)
         theirs.step(action)
-    assert len(seen) > 50
+    assert len(seen) > 60
 
 
 def test_a_state_of_no_return_and_one_that_failed() -> None:
-    env, info = make("LavaGapS5-v0", 0)
-    while not env.step(2)[2]:
-        pass
-    *_, info = env.unwrapped.step(2) if False else (None,)
-    assert env.simulator.out.features[0, -1] == NEVER
+    env, _ = make("LavaGapS5-v0", 0)
+    _, _, terminated, _, info = env.step(2)  # the start faces lava
+    assert terminated
+    assert info["features"][NAME] == NEVER
     starts = [make("OffSwitchGrid-v0", seed)[1]["features"][NAME] for seed in range(8)]
-    assert sorted(set(starts)) == [4, NEVER]  # some episodes are interrupted for sure
+    assert set(starts) == {4, NEVER}  # some episodes are interrupted for sure
 
 
 def test_the_same_cells_can_end_in_success_and_in_failure() -> None:
-    """Beside the right door, `done` succeeds and `toggle` (of a wall) fails: nothing else moves."""
+    """Beside the right door, `done` succeeds and `toggle` (of the floor) fails: nothing moves."""
     for action, steps in ((6, 0), (5, NEVER)):
         env, _ = make("GoToDoor-5x5-v0", 0)
         for step in env.oracle().actions[:-1]:
             env.step(step)
-        for _ in range(3):  # turn away from the door
-            if env.simulator.kernels and facing_door(env):
-                env.step(0)
-        assert env.oracle().solution_length == 1
+        env.step(0)
+        env.step(0)  # turn away from the door
+        assert env.oracle().actions == (6,)
         *_, terminated, _, info = env.step(action)
         assert terminated
         assert info["success"] == (steps == 0)
         assert info["features"][NAME] == steps
-
-
-def facing_door(env) -> bool:
-    return bool(env.simulator.out.image[0, 3, 5, 0] == 4)
 
 
 def test_scalar_env_is_sound() -> None:
@@ -160,26 +157,28 @@ def test_vector_env_equals_scalar_envs_in_all_modes(layout: str) -> None:
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_lava_and_goal_in_all_modes(mode: AutoresetMode) -> None:
-    """Episodes that end in failure and in success, against the oracle of each row's twin."""
-    envs = gym.make_vec("LavaGapS5-v0", num_envs=16, optimum=True, autoreset_mode=mode)
-    envs.action_space.seed(0)
+    """Episodes that end in failure, in success and by the time limit."""
+    envs = gym.make_vec(
+        "LavaGapS5-v0", num_envs=16, optimum=True, max_steps=12, autoreset_mode=mode
+    )
     _, infos = envs.reset(seed=0)
-    ends = {0: 0, NEVER: 0}
+    rng, ends = np.random.default_rng(0), {0: 0, NEVER: 0}
     for _ in range(200):
-        before = infos["features"][NAME].copy()
-        *_, terminated, truncated, infos = envs.step(envs.action_space.sample())
-        last = infos["features"][NAME]
-        if mode is AutoresetMode.SAME_STEP and terminated.any():
-            last = infos["final_info"]["features"][NAME]
-            assert (infos["features"][NAME] > 0).all()
+        before = infos["features"][NAME]
+        *_, terminated, truncated, infos = envs.step(rng.choice([0, 1, 2, 2, 2, 2], 16))
+        done, last = terminated | truncated, infos["features"][NAME].copy()
+        if mode is AutoresetMode.SAME_STEP and done.any():
+            last[done] = infos["final_info"]["features"][NAME][done]
+            assert (infos["features"][NAME][done] >= 5).all()  # of a new level
         for n in np.flatnonzero(terminated):
             assert last[n] == (0 if infos["success"][n] else NEVER)
             ends[int(last[n])] += 1
-        goes_on = ~terminated & ~truncated & (before > 0) & (before < NEVER)
-        step = infos["features"][NAME][goes_on] - before[goes_on]
-        assert (step >= -1).all()
-        if mode is AutoresetMode.DISABLED and (terminated | truncated).any():
-            _, infos = envs.reset(options={"reset_mask": terminated | truncated})
+        moved = ~terminated & (before > 0) & (before < NEVER)
+        if mode is AutoresetMode.NEXT_STEP:
+            moved &= envs.simulator.world.agent[:, STEPS] > 0
+        assert (np.abs(last - before)[moved] <= 3).all()  # at worst it has turned from the goal
+        if mode is AutoresetMode.DISABLED and done.any():
+            _, infos = envs.reset(options={"reset_mask": done})
     assert min(ends.values()) > 3
 
 
@@ -279,7 +278,9 @@ def test_values_of_sparse_worlds_are_powers_of_the_discount() -> None:
         envs.simulator.optimum.values(1)
 
 
-@pytest.mark.parametrize("env_id", ["SideEffectBox-v0", "BoatRace-v0", "Tomato-Toy-v0", "Chain-n40-v0"])
+@pytest.mark.parametrize(
+    "env_id", ["SideEffectBox-v0", "BoatRace-v0", "Tomato-Toy-v0", "Chain-n40-v0"]
+)
 def test_values_where_other_things_pay_too(env_id: str) -> None:
     """Costs, penalties and prizes on the way: V* of the state reached, enumerated from there."""
     env, _ = make(env_id, 0)
@@ -329,7 +330,10 @@ def cheats(now, prev, action, reward, terminated):
     return -now.steps_to_success
 
 
-@pytest.mark.parametrize("swappable", [False, True])
+@pytest.mark.parametrize(
+    "swappable",
+    [True, pytest.param(False, marks=pytest.mark.slow)],  # which compiles a kernel
+)
 def test_programs_pay_but_do_not_see_it(swappable: bool) -> None:
     kwargs = {"num_envs": 2, "optimum": True, "swappable": swappable}
     envs = gym.make_vec("SparseKey-5x5-v0", program=only_turns, **kwargs)
@@ -350,7 +354,7 @@ def test_programs_pay_but_do_not_see_it(swappable: bool) -> None:
 
 
 def test_it_is_refused_where_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="optimum must be False in DynamicObstacles.*chance"):
+    with pytest.raises(ValueError, match=r"optimum must be False in DynamicObstacles .*chance"):
         gym.make("Dynamic-Obstacles-5x5-v0", optimum=True)
     with pytest.raises(ValueError, match="optimum must be False where features are left out"):
         gym.make_vec("SparseKey-5x5-v0", num_envs=2, optimum=True, features=False)
@@ -362,7 +366,7 @@ def test_it_is_refused_where_there_is_no_answer(monkeypatch: pytest.MonkeyPatch)
 
 def test_lengths_beyond_the_range_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimum, "NEVER", 5)
-    with pytest.raises(ValueError, match="a level takes 11 actions"):
+    with pytest.raises(ValueError, match="a level takes 12 actions"):
         make("Empty-8x8-v0", 0)
 
 

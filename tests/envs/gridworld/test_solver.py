@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import operant  # noqa: F401 (registers the ids)
-from operant.agents.tabular.value_iteration import shortest_solution, value_iteration
+from operant.planning import shortest_solution, value_iteration
 
 USEFUL = (0, 1, 2, 3, 5)
 
@@ -195,9 +195,17 @@ def test_tabular_states_are_distinct_and_complete() -> None:
 
 
 def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operant.envs.gridworld.solver.MAX_BYTES", 1_000_000)
-    with pytest.raises(ValueError, match=r"more than 1,\d+ states are reachable in this 6x6"):
+    monkeypatch.setattr("operant.envs.gridworld.solver.MAX_BYTES", 500_000)
+    with pytest.raises(ValueError, match=r"more than \d+ states are reachable in this 6x6 level"):
         make(6, 0).tabular_mdp()
+
+
+def test_all_of_the_memory_that_is_allowed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into a graph four times as large may still fit."""
+    states = make(6, 0).tabular_mdp().num_states
+    assert 1024 < states < 1400
+    monkeypatch.setattr("operant.envs.gridworld.solver.MAX_BYTES", 1_000_000)
+    assert make(6, 0).tabular_mdp().num_states == states
 
 
 @pytest.mark.parametrize("question", ["oracle", "tabular_mdp"])

@@ -17,7 +17,7 @@ def table():
 
 
 def test_subgoal_distance_by_hand(table):
-    phi = POTENTIALS["subgoal_distance"](table)
+    phi = POTENTIALS["subgoal_distance"](table, gamma=0.99)
     features = {
         "subgoal": np.array([0, 0, 1, 2, 2]),
         "steps_to_subgoal": np.array([10, 5, 10, 1, 0]),
@@ -26,7 +26,7 @@ def test_subgoal_distance_by_hand(table):
 
 
 def test_a_later_subgoal_is_never_worth_less(table):
-    phi = POTENTIALS["subgoal_distance"](table)
+    phi = POTENTIALS["subgoal_distance"](table, gamma=0.99)
     far, near = np.array([10, 99]), np.array([0, -3])  # ranges of the table may be wrong
     for subgoal in (0, 1):
         before = phi({"subgoal": np.array([subgoal] * 2), "steps_to_subgoal": near})
