@@ -10,6 +10,7 @@ import operant
 from operant.optima import measure_optima
 
 IDS = operant.list_envs()
+pytestmark = pytest.mark.filterwarnings("ignore:.*out of date:DeprecationWarning")
 SEEDS = range(2)
 
 

@@ -44,6 +44,9 @@ from operant.envs.gridworld.world import World
 
 PTXAS = next(path for root in nvidia.__path__ for path in Path(root).glob("cu*/bin/ptxas"))
 
+# Worlds whose older levels MiniGrid corrected keep both versions.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
+
 FAMILIES = ["DoorKey-8x8-v0", "GoToObject-6x6-N2-v0", "Dynamic-Obstacles-6x6-v0", "BoatRace-v0"]
 """Occlusion and a distance, a mission, things that move, a proxy reward."""
 CUT = 15
@@ -227,6 +230,12 @@ def assert_same(cpu: Any, gpu: Any, what: str, mask: np.ndarray | None = None) -
         assert_same(cpu[key], gpu[key], f"{what}[{key}]", inner)
 
 
+def leaves(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [leaf for part in value.values() for leaf in leaves(part)]
+
+
 def assert_same_step(cpu: tuple, gpu: tuple, step: int) -> None:
     infos, gpu_infos = dict(cpu[4]), dict(gpu[4])
     if "_final_obs" in gpu_infos:
@@ -234,6 +243,9 @@ def assert_same_step(cpu: tuple, gpu: tuple, step: int) -> None:
         assert gpu_infos["_final_obs"].tolist() == done
         for row in np.flatnonzero(done).tolist():
             assert_row_same(infos["final_obs"][row], gpu_infos["final_obs"], row, f"final {step}")
+        assert not any(
+            leaf[~gpu_infos["_final_obs"]].any() for leaf in leaves(gpu_infos["final_obs"])
+        )
         if not any(done):
             for key in ("final_obs", "final_info"):
                 del gpu_infos[key], gpu_infos[f"_{key}"]
@@ -375,19 +387,21 @@ def test_first_reset_without_seed_gives_every_row_a_stream() -> None:
 def test_returned_tensors_are_the_callers() -> None:
     _, env = pair("DoorKey-8x8-v0", 8, autoreset_mode="SameStep", max_steps=CUT)
 
-    def leaves(value: Any) -> list[torch.Tensor]:
-        if isinstance(value, torch.Tensor):
-            return [value]
-        return [leaf for part in value.values() for leaf in leaves(part)]
+    shown, copies = [], []
 
-    results = [env.reset(seed=0), *(env.step(np.full(8, 2)) for _ in range(CUT + 1))]
-    shown = [leaves(dict(enumerate(result))) for result in results]
-    before = [[leaf.clone() for leaf in group] for group in shown]
-    env.step(np.full(8, 1))
+    def note(result: tuple) -> None:
+        shown.extend(leaves(dict(enumerate(result))))
+        copies.extend(leaf.clone() for leaf in shown[len(copies) :])
+
+    note(env.reset(seed=0))
+    for step in range(2 * CUT + 2):
+        note(env.step(np.full(8, step % 3)))
+    note(env.reset(options={"reset_mask": np.arange(8) < 4}))
     env.reset()
-    env.unwrapped.set_state(env.unwrapped.get_state())
-    for group, copies in zip(shown, before, strict=True):
-        assert all(torch.equal(leaf, copy) for leaf, copy in zip(group, copies, strict=True))
+    other = pair("DoorKey-8x8-v0", 8, autoreset_mode="SameStep", max_steps=CUT)[0]
+    other.reset(seed=99)
+    env.unwrapped.set_state(other.unwrapped.get_state())
+    assert all(torch.equal(leaf, copy) for leaf, copy in zip(shown, copies, strict=True))
 
 
 @pytest.mark.usefixtures("on_host")
@@ -438,8 +452,8 @@ def test_wrong_actions_stop_their_row_and_raise_in_the_next_call(wrong: int) -> 
     env.reset(seed=0)
     before = env.unwrapped.get_state()
     env.step(np.array([1, 1, wrong, 1]))
-    row_moved = env.unwrapped.batch.world.agent[:, 2].numpy() != before["world.agent"][:, 2]
-    assert row_moved.tolist() == [True, True, False, True]
+    agent = env.unwrapped.batch.world.agent.numpy()
+    assert (agent != before["world.agent"]).any(axis=1).tolist() == [True, True, False, True]
     with pytest.raises(ValueError, match=r"action in row 2 .* \[0, 6\]: left, right, forward"):
         env.step(np.ones(4, int))
     with pytest.raises(gym.error.ResetNeeded):
@@ -466,8 +480,11 @@ def test_step_after_the_end_in_disabled_mode_raises_in_the_next_call() -> None:
         over = env.step(np.zeros(3, int))[3]
     assert over.all()
     env.reset(options={"reset_mask": torch.tensor([True, False, True])})
+    levels = env.unwrapped.batch.world
+    before = [array[1].clone() for array in levels]
     reward, terminated, truncated = env.step(np.zeros(3, int))[1:4]  # the GPU finds it out
     assert (reward[1].item(), terminated[1].item(), truncated[1].item()) == (0, False, False)
+    assert all(torch.equal(array[1], old) for array, old in zip(levels, before, strict=True))
     with pytest.raises(gym.error.ResetNeeded, match=r"row 1 .*reset_mask"):
         env.step(np.zeros(3, int))
     env.reset()
