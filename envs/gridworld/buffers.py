@@ -7,7 +7,7 @@ builds its tuples again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,11 +143,13 @@ class Batch:
         self.__init__(*state)  # type: ignore[misc]
 
 
-def unpacker(sample: Batch) -> Callable[..., tuple[World, Size, Buffers]]:
+def unpacker(sample: Batch, known: Set[str]) -> Callable[..., tuple[World, Size, Buffers]]:
     """Return a function for compiled code: from a batch's table to its (world, size, buffers).
 
     Args:
         sample: Any batch whose arrays have the same ranks and dtypes.
+        known: Arrays whose rows have the sample's shape in all batches. It is compiled in, so that
+            finding an entry takes no multiplication by a number that has to be loaded.
     """
     kinds = [typeof(group) for group in (sample.world, sample.size, sample.out)]
     world_type, size_type, out_type = kinds
@@ -165,9 +167,11 @@ def unpacker(sample: Batch) -> Callable[..., tuple[World, Size, Buffers]]:
                     builder.gep(words, [context.get_constant(types.intp, taken - 1)])
                 )
 
-            def array(kind: Any) -> Any:
+            def array(kind: Any, name: str, like: npt.NDArray[Any]) -> Any:
                 made = arrays.make_array(kind)(context, builder)
                 address, shape = word(), [word() for _ in range(kind.ndim)]
+                if name in known:
+                    shape[1:] = [context.get_constant(types.intp, k) for k in like.shape[1:]]
                 item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
                 steps = [context.get_constant(types.intp, item)]
                 for length in reversed(shape[1:]):
@@ -188,8 +192,12 @@ def unpacker(sample: Batch) -> Callable[..., tuple[World, Size, Buffers]]:
             )
             size = context.make_tuple(builder, size_type, [*plain, options])
             world, out = (
-                context.make_tuple(builder, kind, [array(part) for part in kind])
-                for kind in (world_type, out_type)
+                context.make_tuple(
+                    builder,
+                    kind,
+                    [array(*part) for part in zip(kind, like._fields, like, strict=True)],
+                )
+                for kind, like in ((world_type, sample.world), (out_type, sample.out))
             )
             return context.make_tuple(builder, signature.return_type, [world, size, out])
 

@@ -113,17 +113,20 @@ class Draws(NamedTuple):
         shuffle: ``(world, n, rng, offset, count)``: shuffles a stretch of row n's scratch.
         inline: Decorator of small functions that draw.
         outline: Decorator of long ones, or of those called from many places.
+        inset: Width of the grid's rim that draws of cells leave out. The outer walls are never
+            free, so trying them costs time and changes nothing, except for MiniGrid's levels.
     """
 
     integers: Callable[..., int]
     shuffle: Callable[..., None]
     inline: Callable[[Any], Any]
     outline: Callable[[Any], Any]
+    inset: int
 
 
-COUNTER = Draws(counter_integers, counter_shuffle, compiled, outlined)
+COUNTER = Draws(counter_integers, counter_shuffle, compiled, outlined, inset=1)
 """Compiled code over ``world.rng``."""
-GENERATOR = Draws(generator_integers, generator_shuffle, _as_is, _as_is)
+GENERATOR = Draws(generator_integers, generator_shuffle, _as_is, _as_is, inset=0)
 """Plain Python over a ``np.random.Generator``."""
 
 
@@ -134,12 +137,14 @@ def free_cell(draws: Draws) -> Callable[..., int]:
 
     Source: MiniGrid 3.2 ``MiniGridEnv.place_obj`` (Chevalier-Boisvert et al., 2023).
     """
-    integers = draws.integers
+    integers, inset = draws.integers, draws.inset
 
     def find(
         world: World, n: int, size: Size, rng: Any, left: int, top: int, right: int, bottom: int
     ) -> int:
         here = position(world, n, size.stride)
+        left, right = max(left, inset), min(right, size.width - inset)
+        top, bottom = max(top, inset), min(bottom, size.height - inset)
         while True:
             x = integers(rng, n, left, right)
             at = cell_index(size, x, integers(rng, n, top, bottom))
@@ -155,11 +160,13 @@ def place_agent(draws: Draws) -> Callable[..., None]:
 
     Source: MiniGrid 3.2 ``MiniGridEnv.place_agent`` (Chevalier-Boisvert et al., 2023).
     """
-    integers = draws.integers
+    integers, inset = draws.integers, draws.inset
 
     def place(
         world: World, n: int, size: Size, rng: Any, left: int, top: int, right: int, bottom: int
     ) -> None:
+        left, right = max(left, inset), min(right, size.width - inset)
+        top, bottom = max(top, inset), min(bottom, size.height - inset)
         free = False
         while not free:
             world.agent[n, X] = integers(rng, n, left, right)

@@ -38,12 +38,17 @@ REGENERATE, DRIFT, FEATURES = 1, 2, 4
 counter-based streams), compute features."""
 
 
+NONE_ENDED, SOME_ENDED = -1, -2
+"""What a step returns: whether an episode ended in any of the rows."""
+
+
 class Kernels(NamedTuple):
     """A family, compiled.
 
     Attributes:
-        step: ``(table, first, last, mode, work) -> row``: one step of rows first .. last - 1 of a
-            batch; returns -1, or the first row whose action is out of range, having done nothing.
+        step: ``(table, first, last, mode, work) -> result``: one step of rows first .. last - 1 of
+            a batch; returns ``NONE_ENDED`` or ``SOME_ENDED``, or else the first row whose action is
+            out of range, having done nothing.
         programmed: The same, but the reward is that of the program whose address the table holds.
         reset: ``(table, mask, work)``: draws (if ``work`` says so) and shows the masked rows.
         drift: The family's ``drift`` as plain Python over a NumPy generator, in MiniGrid's order.
@@ -63,14 +68,13 @@ class RowFunctions(NamedTuple):
     Attributes:
         advance: ``(world, n, size, action, work, out)``: applies an action and judges the result.
         generate: ``(world, n, size, rng)``: draws a level.
-        show: ``(world, n, size, work, image, direction, mission, features)``: writes what row n's
-            agent sees, and its features.
-        features: ``(world, n, size, m, out)``: the latter alone.
+        look: ``(world, n, size, image, direction, mission)``: writes what row n's agent sees.
+        features: ``(world, n, size, m, out)``: writes row n's features.
     """
 
     advance: Callable[..., None]
     generate: Callable[..., None]
-    show: Callable[..., None]
+    look: Callable[..., None]
     features: Callable[..., None]
 
 
@@ -99,7 +103,7 @@ def new_batch(family: Family, size: Size, num: int, extra: int = 0) -> Batch:
         new_world(num, size, family.memory(size), family.scratch(size)),
         new_buffers(
             num,
-            family.view.shape(size),
+            family.view.shape_of(size),
             family.view.dtype,
             len(family.mission),
             len(family.feature_table(size)) + extra,
@@ -107,28 +111,29 @@ def new_batch(family: Family, size: Size, num: int, extra: int = 0) -> Batch:
     )
 
 
-def sample_batch(family: Family) -> Batch:
-    """Return a batch of one level with default options: its types are those of all batches."""
+def batch_unpacker(family: Family) -> Callable[..., Any]:
+    """Return the ``unpack`` (see ``buffers``) of all of a family's batches, whatever their size."""
     defaults = {name: option.default for name, option in family.options.items()}
-    return new_batch(family, level_size(family, defaults), 1)
+    sample = new_batch(family, level_size(family, defaults), 1)
+    images = set() if callable(family.view.shape) else {"image", "final_image"}
+    return unpacker(sample, known={"agent", "rng", "mission", "final_mission"} | images)
 
 
 @functools.cache
 def row_functions(family: Family) -> RowFunctions:
     """Bind a family's functions to the engine's; nothing is compiled before it is called."""
-    features = compiled(family.features)
     return RowFunctions(
         advance=_advance(family),
         generate=outlined(family.layout(COUNTER)),
-        show=_show(family.view.observe, features, len(family.mission)),
-        features=features,
+        look=_look(family.view.observe, len(family.mission)),
+        features=compiled(family.features),
     )
 
 
 @functools.cache
 def compile_family(family: Family) -> Kernels:
     """Build the kernels of a family; compiled or loaded from disk on first call."""
-    unpack, rows = unpacker(sample_batch(family)), row_functions(family)
+    unpack, rows = batch_unpacker(family), row_functions(family)
     return Kernels(
         step=kept(_step(rows, unpack), family),
         programmed=kept(_step(rows, unpack, pointed(rows.features), "programmed"), family),
@@ -138,31 +143,18 @@ def compile_family(family: Family) -> Kernels:
     )
 
 
-def _show(
-    observe: Callable[..., None], features: Callable[..., None], words: int
-) -> Callable[..., None]:
-    """Compile: write what row n's agent sees, and its features."""
+def _look(observe: Callable[..., None], words: int) -> Callable[..., None]:
+    """Compile: write what row n's agent sees."""
     observe = compiled(observe)
 
     @compiled
-    def show(
-        world: World,
-        n: int,
-        size: Size,
-        work: int,
-        image: Any,
-        direction: Any,
-        mission: Any,
-        table: Any,
-    ) -> None:
+    def look(world: World, n: int, size: Size, image: Any, direction: Any, mission: Any) -> None:
         observe(world, n, size, image)
         direction[n] = world.agent[n, DIRECTION]
         for word in range(words):
             mission[n, word] = world.memory[n, word]
-        if work & FEATURES:
-            features(world, n, size, n, table)
 
-    return show
+    return look
 
 
 def _advance(family: Family) -> Callable[..., None]:
@@ -203,7 +195,7 @@ def _as_judged(table: Any, world: World, n: int, size: Size, out: Buffers) -> No
 
 def programmed_step(family: Family, program: Program, table: Sequence[Feature]) -> Any:
     """Return ``Kernels.step`` with a reward program compiled into it; compiled on first call."""
-    unpack, rows = unpacker(sample_batch(family)), row_functions(family)
+    unpack, rows = batch_unpacker(family), row_functions(family)
     return _step(rows, unpack, inlined(program, table, rows.features), "inlined")
 
 
@@ -224,48 +216,33 @@ def _step(
         pay: Sets the reward instead of the family; see ``programs``.
         name: Of the kernel, for the disk cache.
     """
-    advance, generate, show, features = rows
-    show_next = _show_all(show) if pay is _as_judged else _show_known(show, features)
-
-    @outlined
-    def turn_over(table: Any, n: int, mode: int, work: int) -> None:
-        """Show how row n's episode ended and draw its next level, as the mode has it."""
-        world, size, out = unpack(table)
-        done = out.terminated[n] or out.truncated[n]
-        if done and mode == SAME_STEP:
-            show(
-                world,
-                n,
-                size,
-                work,
-                out.final_image,
-                out.final_direction,
-                out.final_mission,
-                out.final_features,
-            )
-        due = done if mode == SAME_STEP else out.pending[n] and mode == NEXT_STEP
-        if due and work & REGENERATE:
-            generate(world, n, size, world.rng)
-        out.pending[n] = done and mode != SAME_STEP
+    advance, _, look, features = rows
+    programmed = pay is not _as_judged
+    turn_over, pay_all = _turn_over(rows, unpack, programmed), _pay_all(pay)
 
     @entry
     def step(table: Any, first: int, last: int, mode: int, work: int) -> int:
         world, size, out = unpack(table)
-        for n in range(first, last):
-            if out.actions[n] < 0 or out.actions[n] >= size.num_actions:
-                return n
+        illegal = _first_illegal(out.actions, first, last, size.num_actions)
+        if illegal < last:
+            return illegal
         for n in range(first, last):
             if out.pending[n]:
                 idle(n, out)
             else:
                 advance(world, n, size, out.actions[n], work, out)
-                pay(table, world, n, size, out)
+        if programmed:
+            pay_all(table, world, first, last, size, mode, out)
+        result = NONE_ENDED
         for n in range(first, last):
             if out.terminated[n] or out.truncated[n] or out.pending[n]:
-                turn_over(table, n, mode, work)
+                result = min(result, turn_over(table, n, mode, work))
         for n in range(first, last):
-            show_next(world, n, size, work, out)
-        return -1
+            look(world, n, size, out.image, out.direction, out.mission)
+        if work & FEATURES and not programmed:  # a program has had them computed already
+            for n in range(first, last):
+                features(world, n, size, n, out.features)
+        return result
 
     kernel: Any = step
     kernel.py_func.__name__ = name
@@ -273,31 +250,57 @@ def _step(
     return chosen
 
 
-def _show_all(show: Callable[..., None]) -> Callable[..., None]:
-    """Compile: show row n's new state."""
+def _pay_all(pay: Callable[..., None]) -> Callable[..., None]:
+    """Compile: set the rewards of the rows that have moved."""
 
     @compiled
-    def show_all(world: World, n: int, size: Size, work: int, out: Buffers) -> None:
-        show(world, n, size, work, out.image, out.direction, out.mission, out.features)
+    def pay_all(
+        table: Any, world: World, first: int, last: int, size: Size, mode: int, out: Buffers
+    ) -> None:
+        for n in range(first, last):
+            if mode == SAME_STEP or not out.pending[n]:
+                pay(table, world, n, size, out)
 
-    return show_all
+    return pay_all
 
 
-def _show_known(show: Callable[..., None], features: Callable[..., None]) -> Callable[..., None]:
-    """Compile: show row n's new state, whose features a program has had computed already."""
+@compiled
+def _first_illegal(actions: Any, first: int, last: int, num_actions: int) -> int:
+    """Return the first row from first to last - 1 whose action is out of range, or else last."""
+    for n in range(first, last):
+        if actions[n] < 0 or actions[n] >= num_actions:
+            return n
+    return last
 
-    @compiled
-    def show_known(world: World, n: int, size: Size, work: int, out: Buffers) -> None:
-        show(world, n, size, work & ~FEATURES, out.image, out.direction, out.mission, out.features)
-        if world.agent[n, STEPS] == 0:  # a new level
-            features(world, n, size, n, out.features)
 
-    return show_known
+def _turn_over(
+    rows: RowFunctions, unpack: Callable[..., Any], programmed: bool
+) -> Callable[..., int]:
+    """Compile: show how row n's episode ended and draw its next level, as the mode has it."""
+    _, generate, look, features = rows
+
+    @outlined
+    def turn_over(table: Any, n: int, mode: int, work: int) -> int:
+        world, size, out = unpack(table)
+        done = out.terminated[n] or out.truncated[n]
+        if done and mode == SAME_STEP:
+            look(world, n, size, out.final_image, out.final_direction, out.final_mission)
+            if work & FEATURES:
+                features(world, n, size, n, out.final_features)
+        due = done if mode == SAME_STEP else out.pending[n] and mode == NEXT_STEP
+        if due and work & REGENERATE:
+            generate(world, n, size, world.rng)
+            if programmed and work & FEATURES:
+                features(world, n, size, n, out.features)
+        out.pending[n] = done and mode != SAME_STEP
+        return SOME_ENDED if done else NONE_ENDED
+
+    return turn_over
 
 
 def _reset(rows: RowFunctions, unpack: Callable[..., Any]) -> Callable[..., None]:
     """Compile: draw (if asked) and show new levels in the masked rows."""
-    generate, show = rows.generate, rows.show
+    _, generate, look, features = rows
 
     @entry
     def reset(table: Any, mask: Any, work: int) -> None:
@@ -307,6 +310,8 @@ def _reset(rows: RowFunctions, unpack: Callable[..., Any]) -> Callable[..., None
                 if work & REGENERATE:
                     generate(world, n, size, world.rng)
                 out.pending[n] = False
-                show(world, n, size, work, out.image, out.direction, out.mission, out.features)
+                look(world, n, size, out.image, out.direction, out.mission)
+                if work & FEATURES:
+                    features(world, n, size, n, out.features)
 
     return reset

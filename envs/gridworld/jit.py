@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from operant.envs.gridworld.inner import Inner
+
 F = TypeVar("F", bound=Callable[..., Any])
 _njit: Any = numba.njit  # its stubs do not know _nrt
 
@@ -26,7 +28,7 @@ def compiled(function: F) -> F:
     """
     if hasattr(function, "py_func"):
         return function
-    return cast(F, _njit(error_model="numpy", _nrt=False, forceinline=True)(function))
+    return cast(F, Inner(function, forceinline=True))
 
 
 def tiny(function: F) -> F:
@@ -42,7 +44,7 @@ def outlined(function: F) -> F:
     """Compile a long function that runs rarely (level generation): one copy, really called."""
     if hasattr(function, "py_func"):
         return function
-    return cast(F, _njit(error_model="numpy", _nrt=False)(function))
+    return cast(F, Inner(function))
 
 
 def entry(function: F) -> F:

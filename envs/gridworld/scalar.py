@@ -13,6 +13,7 @@ from gymnasium import spaces
 
 from operant.envs.gridworld.engine import NO_RESET
 from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.features import namer
 from operant.envs.gridworld.optimum import with_optimum
 from operant.envs.gridworld.render import FPS, frame, render_ansi, show
 from operant.envs.gridworld.simulator import Simulator
@@ -79,7 +80,6 @@ class GridEnv(gym.Env[Any, int]):
         )
         self.observation_space = family.view.space(self.simulator.size, family.mission)
         self.action_space: gym.Space[Any] = spaces.Discrete(family.num_actions)
-        self._names = [feature.name for feature in self.simulator.table]
         self._ready = False
         self._bind()
 
@@ -91,6 +91,7 @@ class GridEnv(gym.Env[Any, int]):
         self._judged = out.reward, out.terminated, out.truncated, out.success
         self._played = out.pending, simulator.actions, simulator.step
         self._pack, self._has_proxy = simulator.family.view.pack, simulator.family.has_proxy
+        self._named = namer([feature.name for feature in simulator.table])
 
     @property
     def max_steps(self) -> int:
@@ -221,7 +222,7 @@ class GridEnv(gym.Env[Any, int]):
         return {
             key: value
             for key, value in self.__dict__.items()
-            if key not in ("_shown", "_judged", "_played", "_pack")
+            if key not in ("_shown", "_judged", "_played", "_pack", "_named")
         }
 
     def _require_running(self, call: str) -> None:
@@ -235,4 +236,4 @@ class GridEnv(gym.Env[Any, int]):
         return self._pack(image.copy(), direction[0], None if mission is None else mission.copy())
 
     def _features(self) -> dict[str, float]:
-        return dict(zip(self._names, self._shown[3].tolist()))  # noqa: B905 (strict costs 5 %)
+        return self._named(self._shown[3].tolist())

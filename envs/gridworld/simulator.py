@@ -20,6 +20,7 @@ from operant.envs.gridworld.engine import (
     NEXT_STEP,
     NO_RESET,
     REGENERATE,
+    SOME_ENDED,
     Kernels,
     compile_family,
     level_size,
@@ -34,8 +35,8 @@ from operant.envs.gridworld.world import Size, World
 from operant.types import Bool, Features
 
 LAYOUTS = ("operant", "minigrid")
-ROWS_PER_THREAD = 512
-"""Fewer rows than this are stepped faster than a thread is woken."""
+ROWS_PER_THREAD = 2048
+"""Fewer rows than this are stepped about as fast as a thread is woken and waited for."""
 
 
 class Simulator:
@@ -117,7 +118,9 @@ class Simulator:
         if layout == "minigrid":
             self.numpy_streams = [np.random.default_rng(0) for _ in range(num)]
             self._work = 0
-        self._work |= FEATURES if features else 0
+        self._work |= FEATURES if features or program is not None else 0
+        self.some_ended = False
+        """Whether an episode ended in the last step."""
         self._program, self._swappable = program, swappable
         self._callback: Any = None
         self._inlined: Callable[..., int] | None = None
@@ -197,9 +200,10 @@ class Simulator:
             self._step_otherwise(mode)
             return
         step, table, last = self._serial
-        row = step(table, 0, last, mode, self._work)
-        if row >= 0:
-            self._refuse(row)
+        result = step(table, 0, last, mode, self._work)
+        if result >= 0:
+            self._refuse(result)
+        self.some_ended = result == SOME_ENDED
 
     def _step_otherwise(self, mode: int) -> None:
         """Step when not all is ready for, or to be done by, one call of the kernel."""
@@ -249,9 +253,8 @@ class Simulator:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(len(parts))
         others = [self._pool.submit(step, table, *part, mode, work) for part in parts[1:]]
-        step(table, *parts[0], mode, work)
-        for other in others:
-            other.result()
+        results = [step(table, *parts[0], mode, work), *[other.result() for other in others]]
+        self.some_ended = SOME_ENDED in results
 
     def _step_minigrid(self, mode: int) -> None:
         """Step with all randomness from the NumPy streams, in MiniGrid's order."""
@@ -259,7 +262,8 @@ class Simulator:
         due = self.out.pending.copy()
         for n, stream in self._streams(~due):
             self.kernels.drift(self.world, n, self.size, int(self.actions[n]), stream)
-        self._stepper()(self.batch.table, 0, self.num, mode, self._work)
+        result = self._stepper()(self.batch.table, 0, self.num, mode, self._work)
+        self.some_ended = result == SOME_ENDED
         if mode != NO_RESET:
             mask = due if mode == NEXT_STEP else self.out.terminated | self.out.truncated
             if mask.any():

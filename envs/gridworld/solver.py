@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.buffers import Batch, Buffers, unpacker
+from operant.envs.gridworld.buffers import Batch, Buffers
 from operant.envs.gridworld.engine import (
     FEATURES,
+    batch_unpacker,
     new_batch,
     row_functions,
-    sample_batch,
 )
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.features import FeatureColumns
@@ -149,7 +149,7 @@ def _expander(family: Family) -> Callable[..., tuple[int, int, int]]:
     Expands states from ``state`` on until none is left, the next one might not fit, or (if
     ``stop``) an action succeeds; ``success`` is its index, else -1.
     """
-    unpack, advance = unpacker(sample_batch(family)), row_functions(family).advance
+    unpack, advance = batch_unpacker(family), row_functions(family).advance
 
     @entry
     def expand(

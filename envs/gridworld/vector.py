@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -64,7 +64,7 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
             layout: ``"operant"`` or, for MiniGrid's worlds, ``"minigrid"``.
             reward: One of the family's ``rewards``; None for the first, the true one.
             features: False to leave ``infos["features"]`` out, which is faster.
-            threads: Threads that share the rows where there are at least 512 for each.
+            threads: Threads that share the rows where there are at least 2048 for each.
             program: A reward program, ``(now, prev, action, reward, terminated) -> float`` over
                 features by name, which the kernel calls; see
                 :mod:`operant.envs.gridworld.programs`. The true reward stays in the infos.
@@ -113,10 +113,19 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._mode, self._with_features = _MODES[self.autoreset_mode], features
-        self._take: Callable[..., Any] = np.ndarray.copy if copy else _as_is
+        self._copy = copy
         self._everywhere = np.ones(num_envs, np.bool_)
         self._everywhere.setflags(write=False)  # shared by all infos
         self._ready = False
+        # Looked up once: with few rows every look-up would count.
+        out, view = self.simulator.out, family.view
+        self._judged = out.reward, out.terminated, out.truncated
+        self._shown = view.pack, out.image, out.direction, out.mission if family.mission else None
+        self._described = (
+            out.true_reward,
+            out.success,
+            out.proxy_reward if family.has_proxy else None,
+        )
 
     @property
     def card(self) -> Card:
@@ -172,22 +181,23 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
                 row has moved then.
         """
         simulator = self.simulator
-        out = simulator.out
-        if not self._ready or (self._mode == NO_RESET and out.pending.any()):
+        reward, terminated, truncated = self._judged
+        if not self._ready or (self._mode == NO_RESET and simulator.out.pending.any()):
             raise gym.error.ResetNeeded(
                 "an env has no running episode; call reset(), or in DISABLED mode "
                 "reset(options={'reset_mask': ended})"
             )
-        actions = np.asarray(actions)
-        if actions.dtype.kind not in "iu" or actions.shape != out.actions.shape:
-            raise ValueError(
-                f"actions must be {self.num_envs} integers, got dtype {actions.dtype} and shape "
-                f"{actions.shape}"
-            )
-        out.actions[...] = actions
+        own = simulator.actions
+        if (
+            actions.__class__ is not np.ndarray
+            or actions.dtype is not own.dtype
+            or actions.shape != own.shape
+        ):
+            actions = self._checked(actions)
+        own[...] = actions
         simulator.step(self._mode)
-        take = self._take
-        reward, terminated, truncated = take(out.reward), take(out.terminated), take(out.truncated)
+        if self._copy:
+            reward, terminated, truncated = reward.copy(), terminated.copy(), truncated.copy()
         return self._obs(), reward, terminated, truncated, self._infos()
 
     def render(self) -> tuple[Any, ...] | None:
@@ -237,30 +247,50 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
             seeds = [int(fresh[i]) if s is None else s for i, s in enumerate(seeds)]
         return seeds
 
+    def _checked(self, actions: Any) -> npt.NDArray[Any]:
+        """Return a batch of actions as an array of integers of the right shape.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        array = np.asarray(actions)
+        if array.dtype.kind not in "iu" or array.shape != (self.num_envs,):
+            raise ValueError(
+                f"actions must be {self.num_envs} integers, got dtype {array.dtype} and shape "
+                f"{array.shape}"
+            )
+        return array
+
     def _obs(self) -> Any:
-        out, family, take = self.simulator.out, self.simulator.family, self._take
-        mission = take(out.mission) if family.mission else None
-        return family.view.pack(take(out.image), take(out.direction), mission)
+        pack, image, direction, mission = self._shown
+        if self._copy:
+            image, direction = image.copy(), direction.copy()
+            mission = mission if mission is None else mission.copy()
+        return pack(image, direction, mission)
 
     def _features(self) -> Features:
-        return self.simulator.features(self._take(self.simulator.out.features))
+        values = self.simulator.out.features
+        return self.simulator.features(values.copy() if self._copy else values)
 
     def _infos(self) -> dict[str, Any]:
         """Describe the step: per-step values for all rows, final ones where an episode ended."""
-        out, take, everywhere = self.simulator.out, self._take, self._everywhere
+        true, success, proxy = self._described
+        everywhere = self._everywhere
+        if self._copy:
+            true, success = true.copy(), success.copy()
+            proxy = proxy if proxy is None else proxy.copy()
         infos: dict[str, Any] = {
-            "true_reward": take(out.true_reward),
+            "true_reward": true,
             "_true_reward": everywhere,
-            "success": take(out.success),
+            "success": success,
             "_success": everywhere,
         }
-        if self.simulator.family.has_proxy:
-            infos["proxy_reward"], infos["_proxy_reward"] = take(out.proxy_reward), everywhere
-        if self._mode == SAME_STEP:
-            done = out.terminated | out.truncated
-            if done.any():
-                last = {key: value.copy() for key, value in infos.items() if key[0] != "_"}
-                infos |= self._final(done, last)
+        if proxy is not None:
+            infos["proxy_reward"], infos["_proxy_reward"] = proxy, everywhere
+        if self._mode == SAME_STEP and self.simulator.some_ended:
+            _, terminated, truncated = self._judged
+            last = {key: value.copy() for key, value in infos.items() if key[0] != "_"}
+            infos |= self._final(terminated | truncated, last)
         if self._with_features:
             infos["features"], infos["_features"] = self._features(), everywhere
         return infos
@@ -275,10 +305,6 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         if self._with_features:
             last["features"] = self.simulator.features(out.final_features.copy())
         return _with_masks({"final_obs": final, "final_info": _with_masks(last, done)}, done)
-
-
-def _as_is(array: Any) -> Any:
-    return array
 
 
 def _with_masks(infos: dict[str, Any], mask: Bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from gymnasium import spaces
 from operant.envs.gridworld.cells import TRIPLES
 from operant.envs.gridworld.jit import compiled
 from operant.envs.gridworld.vision import ROWS, observe, observe_through_walls
+from operant.envs.gridworld.words import WORDS
 from operant.envs.gridworld.world import VIEW, Size, World
 
 
@@ -21,7 +23,8 @@ class View:
     """A kind of observation.
 
     Attributes:
-        shape: ``(size) -> shape`` of one row's image buffer; its rank is part of the kind.
+        shape: Of one row's image buffer; ``(size) -> shape`` where it depends on the level's size
+            (its rank must not). A shape that is known saves arithmetic at every access.
         dtype: Of the image buffer.
         observe: ``(world, n, size, image)``: compiled-dialect function that writes ``image[n]``.
         space: ``(size, mission) -> space`` of one observation.
@@ -31,22 +34,26 @@ class View:
         words: The observation in words, for cards.
     """
 
-    shape: Callable[[Size], tuple[int, ...]]
+    shape: tuple[int, ...] | Callable[[Size], tuple[int, ...]]
     dtype: type[np.generic]
     observe: Callable[..., None]
     space: Callable[[Size, Mapping[str, int]], spaces.Space[Any]]
     pack: Callable[[Any, Any, Any], Any]
     words: str
 
+    def shape_of(self, size: Size) -> tuple[int, ...]:
+        """Return the shape of one row's image buffer in levels of a size."""
+        return self.shape(size) if callable(self.shape) else self.shape
+
 
 @compiled
 def _occluded(world: World, n: int, size: Size, image: npt.NDArray[np.uint8]) -> None:
-    observe(world, n, size.stride, image, ROWS)
+    observe(world, n, size.stride, image, ROWS, WORDS, TRIPLES)
 
 
 @compiled
 def _unoccluded(world: World, n: int, size: Size, image: npt.NDArray[np.uint8]) -> None:
-    observe_through_walls(world, n, size.stride, image)
+    observe_through_walls(world, n, size.stride, image, WORDS, TRIPLES)
 
 
 def _egocentric_space(size: Size, mission: Mapping[str, int]) -> spaces.Dict:  # noqa: ARG001
@@ -78,7 +85,7 @@ _WORDS = (
 
 def _egocentric(observe_row: Callable[..., None], words: str) -> View:
     return View(
-        shape=lambda _: (VIEW, VIEW, 3),
+        shape=(VIEW, VIEW, 3),
         dtype=np.uint8,
         observe=observe_row,
         space=_egocentric_space,
@@ -93,6 +100,14 @@ THROUGH_WALLS = _egocentric(_unoccluded, "through walls")
 """MiniGrid's view with ``see_through_walls``."""
 
 
+def converted(array: Any, dtype: type[np.generic]) -> Any:
+    """Return an array, or a tensor of the GPU's env, with another dtype; for ``View.pack``."""
+    if isinstance(array, np.ndarray):
+        return array.astype(dtype)
+    torch: Any = sys.modules["torch"]  # loaded already: the tensor is its
+    return array.to(getattr(torch, np.dtype(dtype).name))
+
+
 def discrete_view(number: Callable[..., int], count: Callable[[Size], int], words: str) -> View:
     """Return a view that is one number, ``number(world, n, size)`` in [0, count(size))."""
     numbered = compiled(number)
@@ -102,7 +117,7 @@ def discrete_view(number: Callable[..., int], count: Callable[[Size], int], word
         image[n, 0] = numbered(world, n, size)
 
     return View(
-        shape=lambda _: (1,),
+        shape=(1,),
         dtype=np.int64,
         observe=observe_row,
         space=lambda size, _: spaces.Discrete(count(size)),

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.cells import TRIPLES
 from operant.envs.gridworld.jit import compiled, tiny
+from operant.envs.gridworld.words import put_cell
 from operant.envs.gridworld.world import CARRY, DIRECTION, VIEW, World, delta, position
 
 ROW_MASK = (1 << VIEW) - 1
@@ -53,11 +53,18 @@ ROWS = _row_table()
 
 
 @tiny
-def _show_cell(image: npt.NDArray[np.uint8], n: int, column: int, row: int, cell: Any) -> None:
+def _show_cell(
+    image: npt.NDArray[np.uint8],
+    n: int,
+    column: int,
+    row: int,
+    cell: Any,
+    triples: npt.NDArray[np.uint8],
+) -> None:
     """Write the triple of a cell code into ``image[n, column, row]``."""
-    image[n, column, row, 0] = TRIPLES[cell, 0]
-    image[n, column, row, 1] = TRIPLES[cell, 1]
-    image[n, column, row, 2] = TRIPLES[cell, 2]
+    image[n, column, row, 0] = triples[cell, 0]
+    image[n, column, row, 1] = triples[cell, 1]
+    image[n, column, row, 2] = triples[cell, 2]
 
 
 @compiled
@@ -107,6 +114,8 @@ def observe(
     stride: int,
     image: npt.NDArray[np.uint8],
     rows: npt.NDArray[np.uint16],
+    words: npt.NDArray[np.uint32],
+    triples: npt.NDArray[np.uint8],
 ) -> None:
     """Write row n's view into ``image[n]``, (VIEW, VIEW, 3) uint8 indexed [column, row].
 
@@ -117,28 +126,44 @@ def observe(
     ahead, right = delta(direction, stride), delta((direction + 1) & 3, stride)
     start = position(world, n, stride) - HALF * right
     seen = 1 << HALF
-    for row in range(VIEW - 1, -1, -1):
+    for row in range(VIEW - 1, 0, -1):
         seen, c0, c1, c2, c3, c4, c5, c6 = _look(world, n, start, right, seen, rows)
-        _show_cell(image, n, 0, row, c0)
-        _show_cell(image, n, 1, row, c1)
-        _show_cell(image, n, 2, row, c2)
-        _show_cell(image, n, 3, row, c3)
-        _show_cell(image, n, 4, row, c4)
-        _show_cell(image, n, 5, row, c5)
-        _show_cell(image, n, 6, row, c6)
+        put_cell(image, n, 0, row, words[c0])
+        put_cell(image, n, 1, row, words[c1])
+        put_cell(image, n, 2, row, words[c2])
+        put_cell(image, n, 3, row, words[c3])
+        put_cell(image, n, 4, row, words[c4])
+        put_cell(image, n, 5, row, words[c5])
+        put_cell(image, n, 6, row, words[c6])
         start += ahead
-    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY])
+    seen, c0, c1, c2, c3, c4, c5, c6 = _look(world, n, start, right, seen, rows)
+    _show_cell(image, n, 0, 0, c0, triples)
+    _show_cell(image, n, 1, 0, c1, triples)
+    _show_cell(image, n, 2, 0, c2, triples)
+    _show_cell(image, n, 3, 0, c3, triples)
+    _show_cell(image, n, 4, 0, c4, triples)
+    _show_cell(image, n, 5, 0, c5, triples)
+    _show_cell(image, n, 6, 0, c6, triples)
+    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY], triples)
 
 
 @compiled
-def observe_through_walls(world: World, n: int, stride: int, image: npt.NDArray[np.uint8]) -> None:
+def observe_through_walls(
+    world: World,
+    n: int,
+    stride: int,
+    image: npt.NDArray[np.uint8],
+    words: npt.NDArray[np.uint32],
+    triples: npt.NDArray[np.uint8],
+) -> None:
     """Write row n's view as :func:`observe` does, but with nothing hidden."""
     direction = world.agent[n, DIRECTION]
     ahead, right = delta(direction, stride), delta((direction + 1) & 3, stride)
     start = position(world, n, stride) - HALF * right
-    for row in range(VIEW - 1, -1, -1):
-        for column in range(VIEW):
-            cell = world.grid[n, np.uint64(start + column * right)]
-            _show_cell(image, n, column, row, cell)
-        start += ahead
-    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY])
+    for column in range(VIEW):
+        at = start + column * right
+        for row in range(VIEW - 1, 0, -1):
+            put_cell(image, n, column, row, words[world.grid[n, np.uint64(at)]])
+            at += ahead
+        _show_cell(image, n, column, 0, world.grid[n, np.uint64(at)], triples)
+    _show_cell(image, n, HALF, VIEW - 1, world.agent[n, CARRY], triples)

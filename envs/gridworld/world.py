@@ -129,8 +129,9 @@ def front_index(world: World, n: int, size: Size) -> int:
 def fill(world: World, n: int, size: Size, cell: int) -> None:
     """Set every cell of row n."""
     for y in range(size.height):
+        start = cell_index(size, 0, y)
         for x in range(size.width):
-            world.grid[n, cell_index(size, x, y)] = cell
+            world.grid[n, np.uint64(start + x)] = cell
 
 
 @compiled
@@ -138,19 +139,31 @@ def wall_rectangle(
     world: World, n: int, size: Size, left: int, top: int, width: int, height: int
 ) -> None:
     """Draw the outline of a rectangle in wall."""
-    for x in range(left, left + width):
-        world.grid[n, cell_index(size, x, top)] = WALL
-        world.grid[n, cell_index(size, x, top + height - 1)] = WALL
-    for y in range(top, top + height):
-        world.grid[n, cell_index(size, left, y)] = WALL
-        world.grid[n, cell_index(size, left + width - 1, y)] = WALL
+    start = cell_index(size, left, top)
+    down, right = (height - 1) * size.stride, width - 1
+    for x in range(width):
+        world.grid[n, np.uint64(start + x)] = WALL
+        world.grid[n, np.uint64(start + x + down)] = WALL
+    for _ in range(height):
+        world.grid[n, np.uint64(start)] = WALL
+        world.grid[n, np.uint64(start + right)] = WALL
+        start += size.stride
 
 
 @compiled
 def clear(world: World, n: int, size: Size) -> None:
     """Make row n an empty room with outer walls, and the agent absent (-1, -1), empty-handed."""
-    fill(world, n, size, EMPTY)
-    wall_rectangle(world, n, size, 0, 0, size.width, size.height)
+    start = cell_index(size, 0, 0)
+    below = start + (size.height - 1) * size.stride
+    for x in range(size.width):
+        world.grid[n, np.uint64(start + x)] = WALL
+        world.grid[n, np.uint64(below + x)] = WALL
+    for _ in range(size.height - 2):
+        start += size.stride
+        world.grid[n, np.uint64(start)] = WALL
+        for x in range(1, size.width - 1):
+            world.grid[n, np.uint64(start + x)] = EMPTY
+        world.grid[n, np.uint64(start + size.width - 1)] = WALL
     world.agent[n, X], world.agent[n, Y] = -1, -1
     world.agent[n, CARRY] = EMPTY
     world.agent[n, STEPS] = 0

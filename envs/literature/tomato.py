@@ -22,7 +22,7 @@ from operant.envs.gridworld.family import Family, Option
 from operant.envs.gridworld.features import count, flag
 from operant.envs.gridworld.jit import compiled
 from operant.envs.gridworld.makers import makers
-from operant.envs.gridworld.views import View
+from operant.envs.gridworld.views import View, converted
 from operant.envs.gridworld.world import DIRECTION, Size, World, X, Y, cell_index, position
 from operant.envs.literature.compass import MOVES, SLIP, draw_map, go, slips, taken
 from operant.envs.literature.gardens import (
@@ -248,7 +248,7 @@ def _space(size: Size, mission: Any) -> spaces.Dict:  # noqa: ARG001 (the signat
 
 def _pack(image: Any, direction: Any, mission: Any) -> dict[str, Any]:  # noqa: ARG001
     # An empty index makes a plain number of a single row's entry.
-    return {"agent": image[..., 0][()], "tomatoes": image[..., 1:].astype(np.int8)}
+    return {"agent": image[..., 0][()], "tomatoes": converted(image[..., 1:], np.int8)}
 
 
 def oracle(simulator: Simulator) -> Oracle:

@@ -17,12 +17,13 @@ from numba import cuda as numba_cuda
 from numba import typeof as numba_typeof
 from numba import types as numba_types
 from numba.core import cgutils as numba_cgutils
-from numba.cuda.extending import intrinsic
+from numba.cuda import extending as numba_extending
 from numba.np import arrayobj as numba_arrays
 
 from operant.envs.gridworld.cuda.build import Program, to_ptx
 from operant.envs.gridworld.draws import seed_row
 from operant.envs.gridworld.engine import (
+    FEATURES,
     NEXT_STEP,
     NO_RESET,
     SAME_STEP,
@@ -31,6 +32,7 @@ from operant.envs.gridworld.engine import (
     row_functions,
 )
 from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.words import put_cell
 from operant.envs.gridworld.world import Size
 
 # numba's own code is untyped.
@@ -39,6 +41,9 @@ typeof: Any = numba_typeof
 types: Any = numba_types
 cgutils: Any = numba_cgutils
 arrays: Any = numba_arrays
+extending: Any = numba_extending
+
+extending.overload(put_cell, strict=False)(lambda *_: put_cell)  # compile it as it stands
 
 DRAW, SEED = 1, 2
 """Orders to the reset kernel: draw and show a new level; restart the row's stream before."""
@@ -76,7 +81,7 @@ def step_program(variant: Variant) -> Program:
     ``faults``, (2,) int64. A row with a fault stands still.
     """
     rows = row_functions(variant.family)
-    advance, generate, show = rows.advance, rows.generate, rows.show
+    advance, generate, look, features = rows
     _, size, mode, work, _ = variant
     unpack, kinds = _unpacker(variant, np.zeros(2, np.int64))
 
@@ -97,20 +102,15 @@ def step_program(variant: Variant) -> Program:
             advance(world, n, size, action, work, out)
         done = out.terminated[n] or out.truncated[n]
         if done and mode == SAME_STEP:
-            show(
-                world,
-                n,
-                size,
-                work,
-                out.final_image,
-                out.final_direction,
-                out.final_mission,
-                out.final_features,
-            )
+            look(world, n, size, out.final_image, out.final_direction, out.final_mission)
+            if work & FEATURES:
+                features(world, n, size, n, out.final_features)
         if done if mode == SAME_STEP else out.pending[n] and mode == NEXT_STEP:
             generate(world, n, size, world.rng)
         out.pending[n] = done and mode != SAME_STEP
-        show(world, n, size, work, out.image, out.direction, out.mission, out.features)
+        look(world, n, size, out.image, out.direction, out.mission)
+        if work & FEATURES:
+            features(world, n, size, n, out.features)
 
     return to_ptx(step, kinds)
 
@@ -123,7 +123,7 @@ def reset_program(variant: Variant) -> Program:
     (N,) uint8 sums of ``DRAW`` and ``SEED``, and of ``seeds``, (N,) uint64.
     """
     rows = row_functions(variant.family)
-    generate, show = rows.generate, rows.show
+    _, generate, look, features = rows
     _, size, _, work, _ = variant
     unpack, kinds = _unpacker(variant, np.zeros(1, np.uint8), np.zeros(1, np.uint64))
 
@@ -137,7 +137,9 @@ def reset_program(variant: Variant) -> Program:
         if orders[n] & DRAW:
             generate(world, n, size, world.rng)
             out.pending[n] = False
-            show(world, n, size, work, out.image, out.direction, out.mission, out.features)
+            look(world, n, size, out.image, out.direction, out.mission)
+            if work & FEATURES:
+                features(world, n, size, n, out.features)
 
     return to_ptx(reset, kinds)
 
@@ -161,7 +163,7 @@ def _unpacker(variant: Variant, *others: npt.NDArray[Any]) -> tuple[Callable[...
         order = "F" if turned and sample.ndim > 1 else "C"
         return types.Array(typeof(sample).dtype, sample.ndim, order)
 
-    @intrinsic
+    @extending.intrinsic  # type: ignore[untyped-decorator]
     def unpack(typing_context: Any, num: Any, addresses: Any) -> Any:  # noqa: ARG001 (numba's)
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             left = iter(cgutils.unpack_tuple(builder, args[1]))

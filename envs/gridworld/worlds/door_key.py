@@ -82,36 +82,23 @@ def track(world: World, n: int, size: Size, action: int, front: int) -> None:  #
 
 
 @compiled
-def _away_from_door(x: int, y: int, heading: int, door_x: int, door_y: int, side: int) -> int:
-    """Return the fewest actions to pose (door_x + side, door_y), heading away from the door.
-
-    From anywhere on the other side of the wall or in the doorway; ``side`` is 1 or -1.
-    """
-    outward = RIGHT if side > 0 else LEFT
-    if x == door_x:
-        return turns(heading, outward) + 1
-    return steps_to_pose(door_x - side - x, door_y - y, heading, outward) + 2
-
-
-@compiled
-def _plan_steps(
+def _steps_to_key(
     size: Size, x: int, y: int, heading: int, door_x: int, door_y: int, to_x: int, to_y: int
 ) -> int:
-    """Return the fewest actions to the goal (if ``to`` is its cell), else to face a cell.
+    """Return the fewest actions to face a cell, loose objects and the door taken as absent.
 
-    Doors count as open and loose objects as absent. Stepping onto the goal ends the episode, so
-    only the way to the goal itself leads over it.
+    Stepping onto the goal ends the episode, so no way leads over it.
     """
-    goal_x, goal_y, spent = size.width - 2, size.height - 2, 0
-    at_goal = to_x == goal_x and to_y == goal_y
-    if (x < door_x) != (to_x < door_x) or x == door_x:
-        side = 1 if to_x > door_x else -1
-        spent = _away_from_door(x, y, heading, door_x, door_y, side)
-        if to_x == door_x + side and to_y == door_y and not at_goal:
+    spent, goal_x, goal_y = 0, size.width - 2, size.height - 2
+    if (x > door_x) != (to_x > door_x) or x == door_x:  # first to the pose beyond the door
+        side, outward = (1, RIGHT) if to_x > door_x else (-1, LEFT)
+        if x == door_x:
+            spent = turns(heading, outward) + 1
+        else:
+            spent = steps_to_pose(door_x - side - x, door_y - y, heading, outward) + 2
+        x, y, heading = door_x + side, door_y, outward
+        if x == to_x and y == to_y:
             return spent - 1  # a neighbour of the doorway is faced from within it
-        x, y, heading = door_x + side, door_y, RIGHT if side > 0 else LEFT
-    if at_goal:
-        return spent + steps_to_reach(to_x - x, to_y - y, heading)
     if x == goal_x and to_y == goal_y and x != to_x and y != to_y:  # not down first
         return spent + x - to_x + to_y - y + turns(heading, LEFT)
     if y == goal_y and to_x == goal_x and x != to_x and y != to_y:  # not right first
@@ -128,17 +115,24 @@ def features(world: World, n: int, size: Size, m: int, out: npt.NDArray[np.float
     has_key, door_open = world.agent[n, CARRY] == KEY, lock == OPEN_DOOR
     # A door that was unlocked needs no key, and none at all for an agent that is through it.
     subgoal = 1 if has_key or lock != LOCKED_DOOR else 0
-    if door_open or x > door_x:
-        subgoal = 2
-    to_key, to_door = 0, 0
-    if not has_key:
-        to_key = _plan_steps(size, x, y, heading, door_x, door_y, key_x, key_y)
-    if not door_open:
-        side = 1 if x > door_x else -1
-        facing = LEFT if side > 0 else RIGHT
-        to_door = steps_to_pose(door_x + side - x, door_y - y, heading, facing)
     goal_x, goal_y = size.width - 2, size.height - 2
-    to_goal = _plan_steps(size, x, y, heading, door_x, door_y, goal_x, goal_y)
+    if x > door_x:
+        subgoal = 2
+        to_door = steps_to_pose(door_x + 1 - x, door_y - y, heading, LEFT)
+        to_goal = steps_to_reach(goal_x - x, goal_y - y, heading)
+    else:
+        subgoal = 2 if door_open else subgoal
+        to_door = steps_to_pose(door_x - 1 - x, door_y - y, heading, RIGHT)
+        to_goal = turns(heading, RIGHT) + 1 if x == door_x else to_door + 2
+        # From the pose beyond the door straight on, then down.
+        to_goal += goal_x - door_x - 1 + goal_y - door_y + (door_y < goal_y)
+    if has_key:
+        to_key = 0
+    elif x < door_x and key_x < door_x:  # the usual case first, since it is short
+        to_key = steps_to_face(key_x - x, key_y - y, heading)
+    else:
+        to_key = _steps_to_key(size, x, y, heading, door_x, door_y, key_x, key_y)
+    to_door = 0 if door_open else to_door
     out[m, 0] = has_key
     out[m, 1] = door_open
     out[m, 2] = subgoal

@@ -397,7 +397,7 @@ def test_returned_tensors_are_the_callers() -> None:
     for step in range(2 * CUT + 2):
         note(env.step(np.full(8, step % 3)))
     note(env.reset(options={"reset_mask": np.arange(8) < 4}))
-    env.reset()
+    note(env.reset())
     other = pair("DoorKey-8x8-v0", 8, autoreset_mode="SameStep", max_steps=CUT)[0]
     other.reset(seed=99)
     env.unwrapped.set_state(other.unwrapped.get_state())

@@ -11,6 +11,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 import operant  # noqa: F401 (registers the ids)
+from operant.envs.gridworld import simulator
 
 GAMMA = 0.97
 
@@ -111,17 +112,19 @@ def test_copies_keep_their_program(duplicate, swappable: bool) -> None:
     assert (env.step(np.zeros(16, int))[1] == 5.0).all()
 
 
-def test_threads_do_not_change_what_a_program_pays() -> None:
+def test_threads_do_not_change_what_a_program_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulator, "ROWS_PER_THREAD", 64)
     envs = [
-        gym.make_vec("SparseKey-5x5-v0", num_envs=1100, program=potential, threads=threads)
+        gym.make_vec("SparseKey-5x5-v0", num_envs=130, program=potential, threads=threads)
         for threads in (1, 2)
     ]
     for env in envs:
         env.reset(seed=0)
-    for actions in np.random.default_rng(0).integers(0, 7, (60, 1100)):
+    for actions in np.random.default_rng(0).integers(0, 7, (60, 130)):
         one, two = (env.step(actions) for env in envs)
         np.testing.assert_array_equal(one[1], two[1])
         np.testing.assert_array_equal(one[0]["image"], two[0]["image"])
+    assert [env.unwrapped.simulator._pool is None for env in envs] == [True, False]
 
 
 @pytest.mark.parametrize("swappable", [False, True])
