@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from operant.envs.gridworld.jit import compiled
+
 OBJECTS = (
     "unseen",
     "empty",
@@ -108,6 +110,20 @@ TRIPLES, FLAGS, INSIDE = _tables()
 UNSEEN, EMPTY = code("unseen"), code("empty")
 WALL, GOAL, LAVA = code("wall", "grey"), code("goal", "green"), code("lava")
 FIRST_DOOR, FIRST_KEY = code("door", "red", OPEN), code("key", "red")
+FIRST_BALL, FIRST_BOX = code("ball", "red"), code("box", "red")
+"""Bytes of the first colour; the other colours follow, doors with three states each."""
+
+
+@compiled
+def closed_door(color: int) -> int:
+    """Return the byte of a closed door of a colour number."""
+    return (FIRST_DOOR + 3 * color + CLOSED) | OPAQUE
+
+
+@compiled
+def locked_door(color: int) -> int:
+    """Return the byte of a locked door of a colour number."""
+    return (FIRST_DOOR + 3 * color + LOCKED) | OPAQUE
 
 
 def key(color: str) -> int:

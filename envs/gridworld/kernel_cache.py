@@ -68,7 +68,7 @@ def kept(kernel: Any, family: Family) -> Any:
         kernel: A numba dispatcher that was not called yet.
         family: What tells it from the same function of another family.
     """
-    place = folder(Path(getattr(sys.modules[family.module], "__file__", "")))
+    place = folder(Path(getattr(sys.modules.get(family.module), "__file__", "")))
     if place is None:
         return kernel
     function = kernel.py_func

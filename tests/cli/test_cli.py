@@ -359,4 +359,6 @@ def test_summary_fits_a_terminal_of_80_columns(
 ) -> None:
     assert run(["report", str(trained)]) == OK
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "naive" in line][:1]
-    assert line.split()[:2] == ["naive", "0"]
+    name, success = line.split()[:2]
+    assert name == "naive"
+    assert 0 <= int(success) <= 100

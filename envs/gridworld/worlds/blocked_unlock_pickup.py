@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.cells import COLORS, DONE, FIRST_KEY
+from operant.envs.gridworld.cells import COLORS, DONE, FIRST_BALL, FIRST_BOX, FIRST_KEY, locked_door
 from operant.envs.gridworld.distances import RIGHT
 from operant.envs.gridworld.draws import Draws
 from operant.envs.gridworld.family import Family
@@ -31,12 +31,9 @@ from operant.envs.gridworld.worlds.errand_features import (
     write_errand,
 )
 from operant.envs.gridworld.worlds.rooms import (
-    FIRST_BALL,
-    FIRST_BOX,
     SIDE,
     draw_color,
     draw_rooms,
-    locked_door,
     place_object,
     slot,
     slots,

@@ -9,22 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.envs.gridworld.cells import (
-    CLOSED,
     COLORS,
     DONE,
     EMPTY,
-    FIRST_DOOR,
     FORWARD,
     LEFT,
-    OPAQUE,
     RIGHT,
     SORTED_COLORS,
     TRIPLES,
+    closed_door,
 )
 from operant.envs.gridworld.draws import Draws, place_agent
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.features import POSE, count, pose_features, write_pose
-from operant.envs.gridworld.jit import compiled
 from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.views import THROUGH_WALLS
 from operant.envs.gridworld.world import (
@@ -48,12 +45,6 @@ COLOR, TARGET_AT, MEMORY = range(3)
 
 DOORS = 4
 """Doors of a room, one per wall; their indices are the scratch of level generation."""
-
-
-@compiled
-def closed_door(color: int) -> int:
-    """Return the code of a closed door of a colour number."""
-    return (FIRST_DOOR + 3 * color + CLOSED) | OPAQUE
 
 
 def layout(draws: Draws) -> Callable[..., None]:

@@ -14,8 +14,11 @@ from operant.envs.gridworld.cells import (
     DONE,
     DROP,
     EMPTY,
+    FIRST_BALL,
     FIRST_KEY,
     LOCKED,
+    closed_door,
+    locked_door,
 )
 from operant.envs.gridworld.distances import LEFT, UP
 from operant.envs.gridworld.draws import Draws
@@ -36,11 +39,8 @@ from operant.envs.gridworld.worlds.errand import (
 from operant.envs.gridworld.worlds.errand_features import errand_card, errand_features, write_errand
 from operant.envs.gridworld.worlds.errand_oracle import act_without_closing, searching_with
 from operant.envs.gridworld.worlds.rooms import (
-    FIRST_BALL,
-    closed_door,
     draw_color,
     draw_rooms,
-    locked_door,
     place_object,
     slot,
     start_in_room,

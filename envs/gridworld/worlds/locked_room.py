@@ -17,6 +17,8 @@ from operant.envs.gridworld.cells import (
     SORTED_COLORS,
     TRIPLES,
     WALL,
+    closed_door,
+    locked_door,
 )
 from operant.envs.gridworld.distances import (
     LEFT,
@@ -45,7 +47,6 @@ from operant.envs.gridworld.world import (
     delta,
     row_of,
 )
-from operant.envs.gridworld.worlds.rooms import closed_door, locked_door
 from operant.types import Card, Feature
 
 SIDE = 19

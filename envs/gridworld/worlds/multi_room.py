@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.envs.gridworld import cells
-from operant.envs.gridworld.cells import EMPTY, GOAL, OPAQUE, SORTED_COLORS
+from operant.envs.gridworld.cells import EMPTY, GOAL, OPAQUE, SORTED_COLORS, closed_door
 from operant.envs.gridworld.distances import steps_to_reach, turns
 from operant.envs.gridworld.draws import Draws
 from operant.envs.gridworld.family import Family, Option
@@ -52,7 +52,6 @@ from operant.envs.gridworld.worlds.room_chain import (
     room_of,
     steps_to_door,
 )
-from operant.envs.gridworld.worlds.rooms import closed_door
 from operant.types import Card, Feature
 
 SIDE = 25

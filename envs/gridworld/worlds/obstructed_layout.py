@@ -10,21 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from operant.envs.gridworld import cells
-from operant.envs.gridworld.cells import FIRST_KEY, SORTED_COLORS
+from operant.envs.gridworld.cells import FIRST_KEY, SORTED_COLORS, closed_door, locked_door
 from operant.envs.gridworld.distances import RIGHT
 from operant.envs.gridworld.draws import Draws
 from operant.envs.gridworld.jit import compiled
 from operant.envs.gridworld.world import Size, World, delta
 from operant.envs.gridworld.worlds.errand import GONE, remember
-from operant.envs.gridworld.worlds.rooms import (
-    SIDE,
-    closed_door,
-    draw_rooms,
-    locked_door,
-    place_object,
-    slot,
-    start_in_room,
-)
+from operant.envs.gridworld.worlds.rooms import SIDE, draw_rooms, place_object, slot, start_in_room
 
 QUARTERS, SIDE_START, KEY_IN_BOX, BLOCKED, KEYS_LAST = range(5)
 """Indices of the options."""

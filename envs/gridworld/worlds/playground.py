@@ -11,6 +11,8 @@ import numpy.typing as npt
 from operant.envs.gridworld.cells import (
     BOX_FLAG,
     DOOR_FLAG,
+    FIRST_BALL,
+    FIRST_BOX,
     FIRST_KEY,
     FLAGS,
     OBJECTS,
@@ -18,6 +20,7 @@ from operant.envs.gridworld.cells import (
     TOGGLE,
     TRIPLES,
     WALL,
+    closed_door,
 )
 from operant.envs.gridworld.draws import Draws, free_cell, place_agent
 from operant.envs.gridworld.family import Family
@@ -25,7 +28,7 @@ from operant.envs.gridworld.features import POSE, count, pose_features, write_po
 from operant.envs.gridworld.jit import compiled
 from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.world import CARRY, Size, World, X, Y, cell_index, clear
-from operant.envs.gridworld.worlds.rooms import FIRST_BALL, FIRST_BOX, closed_door, draw_color
+from operant.envs.gridworld.worlds.rooms import draw_color
 from operant.types import Card, Feature, Oracle
 
 if TYPE_CHECKING:

@@ -12,12 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from operant.envs.gridworld import cells
 from operant.envs.gridworld.cells import (
     EMPTY,
-    FIRST_DOOR,
-    LOCKED,
-    OPAQUE,
     SORTED_COLORS,
     WALL,
 )
@@ -37,19 +33,6 @@ from operant.envs.gridworld.world import (
 
 SIDE = 6
 """Cells along each side of a room, walls included, where a family does not choose."""
-FIRST_BALL, FIRST_BOX = cells.ball("red"), cells.box("red")
-
-
-@compiled
-def closed_door(color: int) -> int:
-    """Return the byte of a closed door."""
-    return (FIRST_DOOR + 3 * color + cells.CLOSED) | OPAQUE
-
-
-@compiled
-def locked_door(color: int) -> int:
-    """Return the byte of a locked door."""
-    return (FIRST_DOOR + 3 * color + LOCKED) | OPAQUE
 
 
 @compiled

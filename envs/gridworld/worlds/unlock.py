@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.cells import DOOR_FLAG, FIRST_KEY, FLAGS, OPEN, TOGGLE
+from operant.envs.gridworld.cells import DOOR_FLAG, FIRST_KEY, FLAGS, OPEN, TOGGLE, locked_door
 from operant.envs.gridworld.distances import RIGHT
 from operant.envs.gridworld.draws import Draws
 from operant.envs.gridworld.family import Family, success_reward
@@ -34,7 +34,6 @@ from operant.envs.gridworld.worlds.rooms import (
     SIDE,
     draw_color,
     draw_rooms,
-    locked_door,
     place_object,
     slot,
     slots,

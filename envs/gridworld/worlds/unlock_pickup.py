@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.gridworld.cells import COLORS, DONE, FIRST_KEY
+from operant.envs.gridworld.cells import COLORS, DONE, FIRST_BOX, FIRST_KEY, locked_door
 from operant.envs.gridworld.distances import RIGHT
 from operant.envs.gridworld.draws import Draws
 from operant.envs.gridworld.family import Family
@@ -24,11 +24,9 @@ from operant.envs.gridworld.worlds.errand import (
 )
 from operant.envs.gridworld.worlds.errand_features import errand_card, errand_features, write_errand
 from operant.envs.gridworld.worlds.rooms import (
-    FIRST_BOX,
     SIDE,
     draw_color,
     draw_rooms,
-    locked_door,
     place_object,
     slot,
     slots,

@@ -37,6 +37,7 @@ from operant.envs.gridworld.cells import (
 from operant.envs.gridworld.dynamics import act
 from operant.envs.gridworld.scalar import GridEnv
 from operant.envs.gridworld.vision import ROWS, observe, observe_through_walls, spread
+from operant.envs.gridworld.words import WORDS
 from operant.envs.gridworld.world import (
     CARRY,
     DIRECTION,
@@ -394,9 +395,9 @@ def test_random_grids_random_loads_all_actions(data: st.DataObject) -> None:
         obs, *_ = theirs.step(action)
         act(world, 0, size, action)
         if through:
-            observe_through_walls(world, 0, size.stride, image)
+            observe_through_walls(world, 0, size.stride, image, WORDS, TRIPLES)
         else:
-            observe(world, 0, size.stride, image, ROWS)
+            observe(world, 0, size.stride, image, ROWS, WORDS, TRIPLES)
         np.testing.assert_array_equal(image[0], obs["image"])
         assert world.agent[0, DIRECTION] == obs["direction"]
         assert (world.agent[0, X], world.agent[0, Y]) == tuple(int(v) for v in theirs.agent_pos)
@@ -415,8 +416,8 @@ def test_python_reference_equals_compiled_functions() -> None:
     views = np.zeros((2, VIEW, VIEW, 3), np.uint8)
     for action in np.random.default_rng(0).integers(0, 7, 200):
         assert act(world, 0, size, int(action)) == act.py_func(twin, 0, size, int(action))
-        observe(world, 0, size.stride, views[:1], ROWS)
-        observe.py_func(twin, 0, size.stride, views[1:], ROWS)
+        observe(world, 0, size.stride, views[:1], ROWS, WORDS, TRIPLES)
+        observe.py_func(twin, 0, size.stride, views[1:], ROWS, WORDS, TRIPLES)
         np.testing.assert_array_equal(views[0], views[1])
         np.testing.assert_array_equal(world.agent, twin.agent)
         np.testing.assert_array_equal(world.grid, twin.grid)
