@@ -11,10 +11,15 @@ import operant
 from operant.testing import check_env, check_vector_env
 
 IDS = operant.list_envs()
-NATIVE = [env_id for env_id in IDS if gym.spec(env_id).vector_entry_point]
 # A fresh interpreter compiles anew, so one id per kind of world stands for all its sizes.
 FIRST_OF_KIND = {gym.spec(env_id).entry_point: env_id for env_id in reversed(IDS)}.values()
-# Sizes of one world share all their code: the first is tested at length, the others briefly.
+# Sizes of one world share all their code: the first is tested at length, the others briefly, and
+# their batches (whose rows are those same levels) in the slow run.
+NATIVE = [
+    env_id if env_id in FIRST_OF_KIND else pytest.param(env_id, marks=pytest.mark.slow)
+    for env_id in IDS
+    if gym.spec(env_id).vector_entry_point
+]
 # Gymnasium points from an old version of an id to the newest: MiniGrid keeps both, so do its twins.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 UNBOUNDED = pytest.mark.filterwarnings(
@@ -39,7 +44,7 @@ def test_env_is_sound(env_id: str) -> None:
 
 @pytest.mark.parametrize("env_id", NATIVE)
 def test_vector_env_equals_scalar_envs(env_id: str) -> None:
-    check_vector_env(env_id, num_envs=4, steps=200 if env_id in FIRST_OF_KIND else 100)
+    check_vector_env(env_id, num_envs=4, steps=200)
 
 
 @pytest.mark.parametrize("env_id", IDS)

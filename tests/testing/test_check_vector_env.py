@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -278,6 +279,19 @@ def test_info_of_respects_masks_at_every_depth() -> None:
     }
     assert info_of(infos, 0) == {"a": 1, "b": {}}
     assert info_of(infos, 1) == {"b": {"c": 4}}
+
+
+def test_an_id_may_name_the_module_that_registers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_own_levels.py").write_text(
+        "import gymnasium as gym\n"
+        "from operant.envs.gridworld.worlds import empty\n"
+        "gym.register('My-Empty-v0', entry_point=empty.make,"
+        " vector_entry_point=empty.make_vector, kwargs={'size': 5})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    check_vector_env("my_own_levels:My-Empty-v0", num_envs=2, steps=100)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -315,7 +316,8 @@ def check_vector_env(
     Every autoreset mode is checked that the env accepts as keyword ``autoreset_mode``.
 
     Args:
-        env: A Gymnasium id, or a factory called with ``num_envs`` and ``autoreset_mode``.
+        env: A Gymnasium id (``module:Id`` imports a module first), or a factory called with
+            ``num_envs`` and ``autoreset_mode``.
         scalar: Builds the scalar env that each row must equal; needed with a factory.
         num_envs: Number of rows N >= 1.
         steps: Length of the traces, in vector steps; at least 100.
@@ -359,7 +361,10 @@ def check_vector_env(
 
 def _native(env_id: str) -> Callable[..., Any]:
     """Return the creator of an id's own vector env."""
-    entry_point = gym.spec(env_id).vector_entry_point
+    module, separator, name = env_id.rpartition(":")
+    if separator:  # gym.make imports the module; gym.spec does not
+        importlib.import_module(module)
+    entry_point = gym.spec(name).vector_entry_point
     if entry_point is None:
         raise ValueError(
             f"{env_id!r} has no vector env of its own (make_vec would put scalar ones into "
