@@ -28,4 +28,5 @@ def register_all() -> None:
             entry_point=row.entry_point,
             vector_entry_point=row.vector_entry_point or None,
             kwargs=dict(row.kwargs),
+            order_enforce=row.order_enforce,
         )

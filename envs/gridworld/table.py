@@ -23,6 +23,7 @@ def _rows(
             summary=summary,
             tags=("gridworld", *tags),
             tier=0,
+            order_enforce=False,
         )
         for name, options in ids.items()
     ]
