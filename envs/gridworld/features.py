@@ -6,7 +6,7 @@ A family's ``features`` function calls :func:`write_pose` first and goes on at c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,17 +72,6 @@ def write_pose(world: World, n: int, m: int, out: npt.NDArray[np.float32]) -> No
 def carries(world: World, n: int, kind: int) -> bool:
     """Tell whether row n's agent carries an object of a type (index into ``cells.OBJECTS``)."""
     return bool(TRIPLES[world.agent[n, CARRY], 0] == kind)
-
-
-def namer(names: Sequence[str]) -> Callable[[Sequence[float]], dict[str, float]]:
-    """Return a function from values to name -> value.
-
-    It is compiled for the names, which must be identifiers: at every step of a scalar env that is
-    faster than ``dict(zip(names, values))`` by as much as a third of the kernel's time.
-    """
-    items = ", ".join(f"{name!r}: values[{i}]" for i, name in enumerate(names))
-    made: Callable[[Sequence[float]], dict[str, float]] = eval(f"lambda values: {{{items}}}")
-    return made
 
 
 class FeatureColumns(Mapping[str, npt.NDArray[Any]]):

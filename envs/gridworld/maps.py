@@ -138,6 +138,7 @@ def read_map(text: str) -> Scene:
     Empty lines around it, its common indentation and a mission do not matter.
 
     Raises:
+        TypeError: If it is no text.
         ValueError: If a cell is unknown, lines differ in length, or there is not one agent; says
             where, counting the map's lines and columns from 1.
     """
@@ -159,6 +160,8 @@ def read_map(text: str) -> Scene:
 
 def _split(text: str) -> tuple[list[list[str]], dict[str, str]]:
     """Return the glyphs of each line of the map, and the lines below it by what they tell."""
+    if not isinstance(text, str):
+        raise TypeError(f"a map is a text, got {type(text).__name__}")
     lines = [line.rstrip() for line in text.expandtabs().split("\n")]
     lines = [line for line in lines if line]
     if not lines:
@@ -169,6 +172,8 @@ def _split(text: str) -> tuple[list[list[str]], dict[str, str]]:
     notes = {}
     while lines and lines[-1].strip().partition(": ")[0] in _LINES:
         name, _, value = lines.pop()[indent:].partition(": ")
+        if name in notes:
+            raise ValueError(f"the map has two lines {name!r}; one is enough")
         notes[name] = value
     rows = [line[indent:] for line in lines]
     for number, row in enumerate(rows, 1):
@@ -193,9 +198,10 @@ def _codes(row: list[str], number: int) -> list[int]:
 
 def _noted(notes: dict[str, str], name: str) -> int:
     """Return the cell that a line below the map names."""
-    glyph = notes.get(name, GLYPHS[EMPTY])[:2]
-    if glyph not in _CODES:
-        raise ValueError(f"the map's line {name!r}: unknown cell {glyph!r}; {_ALLOWED}")
+    note = notes.get(name, GLYPHS[EMPTY])
+    glyph = note[:2]
+    if glyph not in _CODES or note[2:3] not in ("", " "):  # what follows is for people
+        raise ValueError(f"the map's line {name!r}: unknown cell {note!r}; {_ALLOWED}")
     return _CODES[glyph]
 
 

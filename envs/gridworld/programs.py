@@ -7,6 +7,7 @@ the way to try hundreds of candidates.
 
 from __future__ import annotations
 
+import dis
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numba import cfunc as numba_cfunc
 from numba import types as numba_types
 from numba.core import cgutils as numba_cgutils
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, TypingError
 from numba.extending import intrinsic as numba_intrinsic
 from numba.np import arrayobj as numba_arrays
 
@@ -99,13 +100,29 @@ def _reader(table: Sequence[Feature]) -> Callable[..., Any]:
     return reader
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _number(typing_context: Any, value: Any) -> Any:  # noqa: ARG001 (numba's signature)
+    """Return what a program returned as a float; refuse anything but a number."""
+    if not isinstance(value, (types.Number, types.Boolean)):
+        raise TypingError(f"{_OURS}, and returns: {types.unliteral(value)}.")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.cast(builder, args[0], signature.args[0], types.float64)
+
+    return types.float64(value), generate
+
+
 def inlined(
     program: Program, table: Sequence[Feature], features: Callable[..., None]
 ) -> Callable[..., None]:
     """Return ``pay(handle, world, n, size, out)`` with the program compiled into it.
 
     It computes the features of row n's new state and sets the reward; ``handle`` is not used.
+
+    Raises:
+        ValueError: If the program raises: kernels have no exceptions.
     """
+    _require_no_raise(program, table)
     read, called = _reader(table), compiled(program)
 
     @compiled
@@ -113,7 +130,7 @@ def inlined(
         prev = read(_row(out.features, n))
         features(world, n, size, n, out.features)
         now, terminated = read(_row(out.features, n)), out.terminated[n]
-        out.reward[n] = called(now, prev, out.actions[n], out.reward[n], terminated)
+        out.reward[n] = _number(called(now, prev, out.actions[n], out.reward[n], terminated))
 
     return pay
 
@@ -144,10 +161,12 @@ def callback(program: Program, table: Sequence[Feature]) -> Any:
     Raises:
         ValueError: If it cannot be compiled; names the features it may use.
     """
+    _require_no_raise(program, table)
     read, called = _reader(table), compiled(program)
 
     def enter(now: Any, prev: Any, action: int, reward: float, terminated: int) -> float:
-        return float(called(read(now), read(prev), action, reward, terminated != 0))
+        paid: float = _number(called(read(now), read(prev), action, reward, terminated != 0))
+        return paid
 
     try:
         return cfunc(_SIGNATURE, error_model="numpy", _nrt=False)(enter)
@@ -155,12 +174,31 @@ def callback(program: Program, table: Sequence[Feature]) -> Any:
         raise refusal(table, error) from error
 
 
+def _require_no_raise(program: Program, table: Sequence[Feature]) -> None:
+    code = getattr(program, "__code__", None)
+    if code is None:
+        raise _refused(f"it must be a Python function, got {program!r}.", table)
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("RAISE_VARARGS", "RERAISE"):
+            raise _refused("it raises or asserts, which a kernel cannot.", table)
+
+
 def refusal(table: Sequence[Feature], error: NumbaError) -> ValueError:
     """Return the error to raise for a program that numba does not accept."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = next((line for line in lines[1:] if not line.startswith(("-", "Invalid"))), lines[0])
+    ours = (line[line.index(_OURS) :] for line in lines if _OURS in line)
+    theirs = (line for line in lines if not line.startswith(("-", "Invalid", "Failed in")))
+    reason = next(ours, None) or next(theirs, lines[0])
+    return _refused("it makes lists or other objects." if "NRT" in reason else reason, table)
+
+
+_OURS = "it must return a number"
+
+
+def _refused(reason: str, table: Sequence[Feature]) -> ValueError:
     names = ", ".join(feature.name for feature in table)
     return ValueError(
-        f"the reward program cannot be compiled: {reason} It is called as program(now, "
-        f"prev, action, reward, terminated); now and prev have the features {names}"
+        f"the reward program cannot be compiled: {reason} It is called as program(now, prev, "
+        f"action, reward, terminated), must return a number, and may use arithmetic, comparisons, "
+        f"branches and math; now and prev have the features {names}"
     )

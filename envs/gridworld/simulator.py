@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from gymnasium.utils import seeding
 from numba.core.errors import NumbaError
 
 from operant.envs.gridworld.buffers import PROGRAM, Buffers
+from operant.envs.gridworld.cells import FLAGS
 from operant.envs.gridworld.draws import seed_rows
 from operant.envs.gridworld.engine import (
     DRIFT,
@@ -31,7 +33,7 @@ from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.features import FeatureColumns
 from operant.envs.gridworld.optimum import FEATURE, Optimum
 from operant.envs.gridworld.programs import Program, callback, refusal
-from operant.envs.gridworld.world import Size, World
+from operant.envs.gridworld.world import CARRY, DIRECTION, Size, World, X, Y
 from operant.types import Bool, Features
 
 LAYOUTS = ("operant", "minigrid")
@@ -118,7 +120,7 @@ class Simulator:
         if layout == "minigrid":
             self.numpy_streams = [np.random.default_rng(0) for _ in range(num)]
             self._work = 0
-        self._work |= FEATURES if features or program is not None else 0
+        self._work |= FEATURES if features or program is not None or swappable else 0
         self.some_ended = False
         """Whether an episode ended in the last step."""
         self._program, self._swappable = program, swappable
@@ -161,10 +163,10 @@ class Simulator:
         """Restart the streams of the rows whose seed is not None.
 
         Raises:
-            ValueError: If a seed is not in [0, 2**64).
+            ValueError: If a seed is no integer in [0, 2**64).
         """
         rows = [n for n, seed in enumerate(seeds) if seed is not None]
-        given = [seed for seed in seeds if seed is not None]
+        given = [_whole("seed", seed) for seed in seeds if seed is not None]
         for seed in given:
             if not 0 <= seed < 2**64:
                 raise ValueError(f"seed must lie in [0, 2**64), got {seed}")
@@ -205,6 +207,16 @@ class Simulator:
             self._refuse(result)
         self.some_ended = result == SOME_ENDED
 
+    def bound(self, mode: int) -> Callable[[], int] | None:
+        """Return the kernel call that :meth:`step` comes down to, or None if it does more.
+
+        It returns 0 or more, and has done nothing, where :meth:`step` raises.
+        """
+        if self._serial is None:
+            return None
+        step, table, last = self._serial
+        return functools.partial(step, table, 0, last, mode, self._work)
+
     def _step_otherwise(self, mode: int) -> None:
         """Step when not all is ready for, or to be done by, one call of the kernel."""
         if self.numpy_streams is not None:
@@ -244,6 +256,7 @@ class Simulator:
             raise ValueError("programs can only be swapped in an env made with swappable=True")
         self._callback = callback(program, self.family.feature_table(self.size))
         self._program, self.batch.table[PROGRAM] = program, self._callback.address
+        self._serial = None  # until now it may have been the kernel without a program
 
     def _step_in_parts(self, mode: int) -> None:
         """Step the rows in parts, side by side: the kernel lets other threads run."""
@@ -305,13 +318,16 @@ class Simulator:
         """Restore what :meth:`get_state` returned.
 
         Raises:
-            ValueError: If the state is of other levels (shape or keys differ).
+            ValueError: If the state is of other levels (keys, shapes or dtypes differ), or an
+                agent stands outside its grid.
         """
-        own = self.get_state()
-        shapes = {key: value.shape for key, value in own.items()}
-        given = {key: np.shape(value) for key, value in state.items()}
-        if shapes != given:
-            raise ValueError(f"state does not fit: expected arrays {shapes}, got {given}")
+        own = {key: (value.shape, str(value.dtype)) for key, value in self.get_state().items()}
+        given = {
+            key: (np.shape(value), str(np.asarray(value).dtype)) for key, value in state.items()
+        }
+        if own != given:
+            raise ValueError(f"state does not fit: expected arrays {own}, got {given}")
+        require_inside(state["world.agent"], self.size)
         for group, prefix in ((self.world, "world."), (self.out, "out.")):
             for key, target in group._asdict().items():
                 if prefix + key in state:
@@ -332,12 +348,34 @@ class Simulator:
         self.actions = self.out.actions
 
 
+def require_inside(agent: npt.NDArray[Any], size: Size) -> None:
+    """Refuse what would make compiled code look outside of its arrays."""
+    ranges = (
+        ("column", X, size.width),
+        ("row", Y, size.height),
+        ("direction", DIRECTION, 4),
+        ("load", CARRY, len(FLAGS)),
+    )
+    for name, column, high in ranges:
+        wrong = (agent[:, column] < 0) | (agent[:, column] >= high)
+        if wrong.any():
+            n = int(wrong.argmax())
+            raise ValueError(
+                f"state does not fit: the agent of row {n} has {name} {agent[n, column]}, which is "
+                f"not in [0, {high - 1}]"
+            )
+
+
+_OF_BATCHES = {"features", "threads", "program", "swappable", "copy", "autoreset_mode", "device"}
+
+
 def _chosen(family: Family, options: Mapping[str, Any]) -> dict[str, int]:
     """Return all options of a family, the given ones checked."""
     for name, value in options.items():
         if name not in family.options:
+            where = " (an argument of gym.make_vec)" if name in _OF_BATCHES else ""
             raise TypeError(
-                f"{family.name} has no option {name!r}; it has {', '.join(family.options)}"
+                f"{family.name} has no option {name!r}{where}; it has {', '.join(family.options)}"
             )
         option = family.options[name]
         whole = isinstance(value, (int, np.integer, np.bool_))
@@ -353,9 +391,18 @@ def _listed(options: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
+MOST = 2**31 - 1
+
+
 def _positive(name: str, value: Any) -> None:
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+    if not 1 <= _whole(name, value) <= MOST:
+        raise ValueError(f"{name} must be an integer in [1, {MOST}], got {value!r}")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise ValueError(f"{name} must be an integer, got {value!r}")
+    return int(value)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

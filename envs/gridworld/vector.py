@@ -19,6 +19,9 @@ from operant.envs.gridworld.render import FPS, frame
 from operant.envs.gridworld.simulator import Simulator
 from operant.types import Bool, Card, Features
 
+NO_ACTION = 2**31 - 1
+"""Larger than any action."""
+
 _MODES = {
     AutoresetMode.NEXT_STEP: NEXT_STEP,
     AutoresetMode.SAME_STEP: SAME_STEP,
@@ -153,10 +156,13 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
             options: ``{"reset_mask": (N,) bool}`` resets only those rows.
 
         Raises:
-            ValueError: If seeds or mask have the wrong length, or the first reset is partial; if
-                the env was made with ``optimum`` and a level is too large for it.
+            ValueError: If seeds or mask have the wrong length or type, an option is unknown, or the
+                first reset is partial; if the env was made with ``optimum`` and a level is too
+                large for it.
         """
         mask = np.ones(self.num_envs, np.bool_)
+        if unknown := set(options or ()) - {"reset_mask"}:
+            raise ValueError(f"the only reset option is 'reset_mask', got {sorted(unknown)}")
         if options and "reset_mask" in options:
             mask = np.asarray(options["reset_mask"], np.bool_)
             if mask.shape != (self.num_envs,):
@@ -232,13 +238,30 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         return self.simulator.get_state()
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Restore what :meth:`get_state` returned."""
+        """Restore what :meth:`get_state` returned.
+
+        Raises:
+            ValueError: If it is of other levels, or has rows that wait for a reset which this env's
+                autoreset mode does not do.
+        """
+        if self._mode == SAME_STEP and np.any(state.get("out.pending", False)):
+            raise ValueError(
+                "the state has episodes that are over and wait for the next step (autoreset mode "
+                "NEXT_STEP or DISABLED); set it in an env of that mode"
+            )
         self.simulator.set_state(state)
         self._ready = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Protect again what all infos share: a copy of an array is always writable."""
+        self.__dict__ |= state
+        self._everywhere.setflags(write=False)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if isinstance(seed, (int, np.integer)):
             return [int(seed) + i for i in range(self.num_envs)]
+        if seed is not None and not isinstance(seed, (list, tuple, np.ndarray)):
+            raise ValueError(f"seed must be an integer, a list of them or None, got {seed!r}")
         seeds: list[int | None] = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be an int or {self.num_envs} entries, got {len(seeds)}")
@@ -253,13 +276,17 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         Raises:
             ValueError: If it is none.
         """
-        array = np.asarray(actions)
+        try:
+            array = np.asarray(actions)
+        except ValueError as error:  # a ragged list
+            raise ValueError(f"actions must be {self.num_envs} integers: {error}") from error
         if array.dtype.kind not in "iu" or array.shape != (self.num_envs,):
             raise ValueError(
                 f"actions must be {self.num_envs} integers, got dtype {array.dtype} and shape "
                 f"{array.shape}"
             )
-        return array
+        checked: npt.NDArray[Any] = np.minimum(array, NO_ACTION)  # a huge uint64 stays positive
+        return checked
 
     def _obs(self) -> Any:
         pack, image, direction, mission = self._shown

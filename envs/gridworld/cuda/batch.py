@@ -17,6 +17,7 @@ from operant.envs.gridworld.buffers import Buffers
 from operant.envs.gridworld.cuda.kernels import Variant, reset_program, step_program
 from operant.envs.gridworld.cuda.launch import CudaKernel
 from operant.envs.gridworld.engine import FEATURES, SAME_STEP, new_batch
+from operant.envs.gridworld.simulator import require_inside
 from operant.envs.gridworld.world import World
 from operant.types import Feature
 
@@ -109,13 +110,15 @@ class CudaBatch:
         """Restore what :meth:`get_state` of this or of a CPU batch returned.
 
         Raises:
-            ValueError: If the state is of other levels (shape or keys differ).
+            ValueError: If the state is of other levels (shape or keys differ), or an agent stands
+                outside its grid.
         """
         own = self._state()
         shapes = {key: tuple(tensor.shape) for key, (tensor, _) in own.items()}
         given = {key: np.shape(value) for key, value in state.items()}
         if shapes != given:
             raise ValueError(f"state does not fit: expected arrays {shapes}, got {given}")
+        require_inside(state["world.agent"], self.variant.size)
         self._keep((*_SHOWN, *_JUDGED, *_FINAL))
         for key, (tensor, dtype) in self._state().items():
             tensor.copy_(_as_tensor(np.array(state[key], dtype)))

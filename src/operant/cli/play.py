@@ -55,6 +55,8 @@ def play(
 
     if record and not record.parent.is_dir():  # told before an hour of play is lost
         raise FileNotFoundError(f"there is no folder {record.parent} for {record.name}")
+    if record and record.suffix != ".gif":
+        raise ValueError(f"--record writes an animation: name a .gif file, got {record.name}")
     made = _grid_env(env, _options(option))
     recorder = GifRecorder(made)
     game = Game(made, env, seed=seed, recorder=recorder if record else None)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from operant.envs.gridworld import kernel_cache
-from operant.envs.gridworld.worlds import door_key
+from operant.envs.gridworld import distances, kernel_cache, outcomes
+from operant.envs.gridworld.family import Family
+from operant.envs.gridworld.makers import makers
+from operant.envs.gridworld.worlds import door_key, empty
 
 PROGRAM = """
 import hashlib, gymnasium as gym, numpy as np, operant
@@ -42,24 +46,59 @@ def test_second_process_loads_and_plays_the_same(tmp_path: Path) -> None:
     assert first[0] == second[0]
 
 
-def test_folder_changes_with_any_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folder_changes_with_any_engine_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kernel_cache.folder.cache_clear()
-    before = kernel_cache.folder(Path(door_key.__file__))
-    engine = Path(kernel_cache.__file__).parent
+    before = kernel_cache.folder(door_key.FAMILY)
     copied = tmp_path / "engine"
-    shutil.copytree(engine, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    family, seen = copied / "worlds" / "door_key.py", {before}
-    assert kernel_cache.folder(family) == before
-    for source in (family, copied / "worlds" / "empty.py", copied / "dynamics.py"):
-        with source.open("a") as file:
-            file.write("# changed\n")
-        kernel_cache.folder.cache_clear()
-        monkeypatch.setattr(kernel_cache, "_ENGINE", kernel_cache._digest(copied))
-        seen.add(kernel_cache.folder(family))
-    assert len(seen) == 4
-    assert kernel_cache.folder(Path("<stdin>")) is None
-    kernel_cache.folder.cache_clear()
+    shutil.copytree(
+        Path(kernel_cache.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(kernel_cache, "_ENGINE", kernel_cache._digest(copied))
+    assert kernel_cache.folder(door_key.FAMILY) == before
+    with (copied / "dynamics.py").open("a") as file:
+        file.write("# changed\n")
+    monkeypatch.setattr(kernel_cache, "_ENGINE", kernel_cache._digest(copied))
+    assert kernel_cache.folder(door_key.FAMILY) != before
+
+
+def paying(amount: float) -> Family:
+    def outcome(world, n, size, action, front):
+        return amount, False, False
+
+    return dataclasses.replace(empty.FAMILY, name="Paying", outcome=outcome)
+
+
+def test_families_of_one_name_keep_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for amount in (1.0, 2.0):
+        env = makers(paying(amount))[1](num_envs=2)
+        env.reset(seed=0)
+        assert env.step(np.zeros(2, np.int64))[1].tolist() == [amount, amount]
+
+
+def test_what_a_function_refers_to_is_noticed_wherever_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = kernel_cache.fingerprint(door_key.FAMILY)
+    assert kernel_cache.fingerprint(door_key.FAMILY) == now
+    assert kernel_cache.fingerprint(paying(1.0)) == kernel_cache.fingerprint(paying(1.0))
+    for module, name, value in (
+        (door_key, "KEY", door_key.KEY + 1),  # a constant of the family's module
+        (outcomes, "GOAL", 0),  # of a module that it calls into
+        (distances, "_REACH", distances._REACH + 1),  # a table, two calls away
+        (door_key, "steps_to_pose", distances.steps_to_reach),  # a function
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, value)
+            assert kernel_cache.fingerprint(door_key.FAMILY) != now, name
+    assert kernel_cache.fingerprint(door_key.FAMILY) == now
+
+
+def test_a_family_without_a_source_file_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules[door_key.__name__], "__file__")
+    assert kernel_cache.folder(door_key.FAMILY) is None
 
 
 def test_unwritable_cache_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -67,6 +106,4 @@ def test_unwritable_cache_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path:
     blocked.write_text("not a folder")
     assert play(blocked)[1] == 0
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    kernel_cache.folder.cache_clear()
-    assert kernel_cache.folder(Path(door_key.__file__)) is None
-    kernel_cache.folder.cache_clear()
+    assert kernel_cache.folder(door_key.FAMILY) is None

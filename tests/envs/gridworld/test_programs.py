@@ -135,6 +135,59 @@ def test_what_does_not_compile_is_refused_with_the_vocabulary(program, swappable
         env.step(np.zeros(16, int))
 
 
+def moved(now, prev, action, reward, terminated):
+    return 5.0 + now.agent_x - prev.agent_x
+
+
+@pytest.mark.parametrize("features", [True, False])
+def test_a_first_program_may_come_late(features: bool) -> None:
+    """The kernel without a program is given up, and the features before the step are known."""
+    env = gym.make_vec("SparseKey-5x5-v0", num_envs=16, swappable=True, features=features)
+    env.reset(seed=3)
+    turn = np.zeros(16, int)
+    assert (env.step(turn)[1] == 0.0).all()
+    env.unwrapped.swap_program(moved)
+    twin = copy.deepcopy(env)
+    assert (env.step(turn)[1] == 5.0).all()
+    assert (twin.step(turn)[1] == 5.0).all()
+
+
+def raising(now, prev, action, reward, terminated):
+    if reward > 2:
+        raise RuntimeError
+    return reward
+
+
+def asserting(now, prev, action, reward, terminated):
+    assert reward < 2
+    return reward
+
+
+def nothing(now, prev, action, reward, terminated):
+    return None
+
+
+def text(now, prev, action, reward, terminated):
+    return "1"
+
+
+@pytest.mark.parametrize("swappable", [False, True])
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (unknown_word, "Unknown attribute 'has_crown'"),
+        (raising, "it raises or asserts"),
+        (asserting, "it raises or asserts"),
+        (nothing, "must return a number, and returns: none"),
+        (text, "must return a number, and returns: unicode"),
+    ],
+)
+def test_the_refusal_says_why(program, reason: str, swappable: bool) -> None:
+    env, _ = make("SameStep", program=program, swappable=swappable)
+    with pytest.raises(ValueError, match=reason):
+        env.step(np.zeros(16, int))
+
+
 def test_swapping_needs_an_env_made_for_it() -> None:
     env, _ = make("SameStep", program=five)
     with pytest.raises(ValueError, match="swappable=True"):

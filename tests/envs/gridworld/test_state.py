@@ -142,3 +142,43 @@ def test_a_state_of_other_levels_is_refused() -> None:
             env.set_state(other)
     for key, value in env.get_state().items():  # nothing was taken over
         np.testing.assert_array_equal(value, state[key], err_msg=key)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [(0, 10**6), (1, -1), (2, 4), (3, 256)],
+    ids=["x", "y", "direction", "load"],
+)
+def test_an_agent_outside_its_grid_is_refused(column: int, value: int) -> None:
+    env = gym.make_vec("SparseKey-5x5-v0", num_envs=3).unwrapped
+    env.reset(seed=0)
+    state = env.get_state()
+    state["world.agent"][1, column] = value
+    with pytest.raises(ValueError, match=f"agent of row 1 has .* {value}"):
+        env.set_state(state)
+    state = env.get_state()
+    state["world.agent"] = state["world.agent"] + 0.5
+    with pytest.raises(ValueError, match="state does not fit"):
+        env.set_state(state)
+
+
+def test_rows_that_wait_for_a_reset_stay_in_their_mode() -> None:
+    envs = [
+        gym.make_vec("SparseKey-5x5-v0", num_envs=2, max_steps=1, autoreset_mode=mode).unwrapped
+        for mode in ("NextStep", "SameStep")
+    ]
+    for env in envs:
+        env.reset(seed=0)
+        env.step(np.zeros(2, int))
+    with pytest.raises(ValueError, match="wait for the next step"):
+        envs[1].set_state(envs[0].get_state())
+    envs[0].set_state(envs[1].get_state())
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_masks_that_infos_share_stay_protected(duplicate) -> None:
+    env = gym.make_vec("SparseKey-5x5-v0", num_envs=2)
+    env.reset(seed=0)
+    infos = duplicate(env.unwrapped).step(np.zeros(2, int))[-1]
+    with pytest.raises(ValueError, match="read-only"):
+        infos["_success"][:] = False
