@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
 
 from operant.envs.gridworld.family import Family
 
@@ -44,48 +45,71 @@ _ENGINE = _digest(Path(__file__).parent)
 """Of the sources as this process imported them, even if they are edited while it runs."""
 
 
+_NOT_COMPILED = {
+    *("card", "check", "dims", "feature_table", "mission_text", "oracle", "max_steps", "view"),
+    *("space", "pack", "words"),
+}
+"""Parts of a family, and of its view, that only Python calls; the view's others are added."""
+
+
 def fingerprint(family: Family) -> bytes:
-    """Return a hash of what a family's functions do, as far as Python can tell.
+    """Return a hash of what a family's compiled functions do, as far as Python can tell.
 
     It covers code, constants, defaults, closures and the globals that are named, and the same of
     all functions among them.
     """
     digest, seen = hashlib.sha256(), set[int]()
-    for field in dataclasses.fields(family):
-        digest.update(field.name.encode())
-        _add(digest, getattr(family, field.name), seen)
+    for part in (family, family.view):
+        for field in dataclasses.fields(part):
+            if field.name not in _NOT_COMPILED:
+                _add(digest, (field.name, getattr(part, field.name)), seen)
     return digest.digest()
 
 
 def _add(digest: Any, value: Any, seen: set[int]) -> None:
     """Add a value to a hash, by what it does rather than where it lies."""
-    value = getattr(value, "py_func", value)  # what numba compiled
-    kind = type(value)
-    digest.update(f"{kind.__module__}.{kind.__qualname__}".encode())
-    if isinstance(value, str | bytes | int | float | complex | np.generic | None):
-        digest.update(repr(value).encode())
-    elif isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
-    elif isinstance(value, tuple | list | frozenset | set):
-        ordered = value if isinstance(value, tuple | list) else sorted(value, key=repr)
-        for part in ordered:
+    if isinstance(value, Dispatcher):
+        value = value.py_func
+    digest.update(f"{type(value).__module__}.{type(value).__qualname__}".encode())
+    if isinstance(value, FunctionType) and id(value) not in seen and _is_ours(value):
+        seen.add(id(value))  # functions may call each other in circles
+        _add_function(digest, value, seen)
+    elif (parts := _parts(value)) is not None:
+        for part in parts:
             _add(digest, part, seen)
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            _add(digest, (key, part), seen)
-    elif id(value) in seen:  # functions may call each other in circles
-        digest.update(getattr(value, "__qualname__", "").encode())
     else:
-        seen.add(id(value))
-        if isinstance(value, CodeType):
-            _add(digest, (value.co_code, value.co_names, value.co_consts), seen)
-        elif isinstance(value, FunctionType):
-            _add_function(digest, value, seen)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            for field in dataclasses.fields(value):
-                _add(digest, getattr(value, field.name), seen)
-        else:  # classes, modules and the like are what their name says
-            digest.update(getattr(value, "__name__", "").encode())
+        digest.update(_bytes(value))
+
+
+def _parts(value: Any) -> Iterable[Any] | None:
+    """Return what a value is made of, or None if it is added whole."""
+    if isinstance(value, tuple | list):
+        return value
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, CodeType):
+        return value.co_code, value.co_names, value.co_consts
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return None
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}".encode() + value.tobytes()
+    if isinstance(value, frozenset | set):
+        return repr(sorted(value, key=repr)).encode()
+    if isinstance(value, str | bytes | int | float | complex | np.generic | None):
+        return repr(value).encode()
+    if isinstance(value, FunctionType | ModuleType | type):  # they are what their name says
+        return value.__name__.encode()
+    return b""  # its type has been added
+
+
+def _is_ours(function: FunctionType) -> bool:
+    """Tell whether a function may change without a new version of Python, NumPy or numba."""
+    top = (function.__module__ or "").partition(".")[0]
+    return top not in sys.stdlib_module_names and top not in ("numpy", "numba", "torch")
 
 
 def _add_function(digest: Any, function: FunctionType, seen: set[int]) -> None:

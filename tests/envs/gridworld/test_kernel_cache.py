@@ -15,7 +15,8 @@ import pytest
 from operant.envs.gridworld import distances, kernel_cache, outcomes
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.makers import makers
-from operant.envs.gridworld.worlds import door_key, empty
+from operant.envs.gridworld.worlds import door_key, empty, obstructed_maze
+from operant.envs.literature import tomato
 
 PROGRAM = """
 import hashlib, gymnasium as gym, numpy as np, operant
@@ -94,6 +95,18 @@ def test_what_a_function_refers_to_is_noticed_wherever_it_is(
             patch.setattr(module, name, value)
             assert kernel_cache.fingerprint(door_key.FAMILY) != now, name
     assert kernel_cache.fingerprint(door_key.FAMILY) == now
+
+
+@pytest.mark.parametrize("family", [tomato.FAMILY, obstructed_maze.FAMILY], ids=lambda f: f.name)
+def test_a_fingerprint_is_the_same_in_every_process(family: Family) -> None:
+    code = (
+        "import random, torch, sys; sys.setrecursionlimit(500)\n"
+        f"from {family.module} import FAMILY\n"
+        "from operant.envs.gridworld.kernel_cache import fingerprint\n"
+        "print(fingerprint(FAMILY).hex())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == kernel_cache.fingerprint(family).hex()
 
 
 def test_a_family_without_a_source_file_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
