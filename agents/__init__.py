@@ -44,7 +44,7 @@ def list_agents(kind: Literal["learner", "planner"] | None = None) -> list[str]:
     """Return the ids of all agents, or of those of one kind.
 
     >>> list_agents("learner")
-    ['sb3-dqn', 'sb3-ppo']
+    ['ppo', 'sb3-dqn', 'sb3-ppo']
     """
     return [name for name in registry().ids() if kind is None or agent_row(name).kind == kind]
 

@@ -16,7 +16,7 @@ from operant.errors import GammaMismatchError, OperantError, UnknownIdError
 def test_listing_agents_loads_no_learning_library() -> None:
     code = (
         "import sys; from operant.agents import list_agents; "
-        "assert list_agents() == ['sb3-dqn', 'sb3-ppo', 'value-iteration'], list_agents(); "
+        "assert list_agents() == ['ppo', 'sb3-dqn', 'sb3-ppo', 'value-iteration'], list_agents(); "
         "bad = {'torch', 'stable_baselines3', 'numba', 'minigrid'} & set(sys.modules); "
         "assert not bad, bad"
     )

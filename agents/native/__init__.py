@@ -1,0 +1,1 @@
+"""Operant's own agents in PyTorch: batched, with reward streams, hooks and exact resume."""

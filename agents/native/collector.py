@@ -1,0 +1,216 @@
+"""Runs N envs for a rollout, whatever their autoreset mode, with nothing per row in Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+
+from operant.agents.base import AnyVectorEnv, Array, Arrays, Json
+from operant.agents.native.config import REWARD
+from operant.agents.native.encoder import Encoder, check_finite
+from operant.agents.native.episodes import Episodes
+from operant.agents.native.heads import Head
+from operant.agents.native.rollout import Finals, Rollout
+from operant.arrays import section
+from operant.types import Bool, Obs, take_rows
+from operant.wrapping import autoreset_mode, layers
+
+Decide = Callable[[int], Array]
+"""Chooses the actions of a step, (N, ...), and stores them in the rollout."""
+
+
+class Collector:
+    """Steps an env, and writes down what happened.
+
+    Attributes:
+        env: The vector env.
+        mode: Its autoreset mode.
+        episodes: Statistics of the last episodes.
+        env_seconds: Time spent inside the env so far.
+    """
+
+    def __init__(self, env: AnyVectorEnv, encoder: Encoder, head: Head) -> None:
+        """Prepare; the env is reset at the first :meth:`collect`.
+
+        Raises:
+            ValueError: If the env does not say its autoreset mode.
+        """
+        mode = autoreset_mode(env)
+        if mode is None:
+            raise ValueError(
+                "env.metadata['autoreset_mode'] must name the autoreset mode, it lacks"
+            )
+        self.env, self.mode, self._encoder, self._head = env, mode, encoder, head
+        self.episodes = Episodes(env.num_envs)
+        self.env_seconds = 0.0
+        self._seed: int | None = None
+        self._begun = self._stands = False
+        self._ended = np.zeros(env.num_envs, np.bool_)
+
+    @property
+    def pseudo_steps(self) -> bool:
+        """True if the step after an episode's end only resets (NEXT_STEP autoreset)."""
+        return self.mode is AutoresetMode.NEXT_STEP
+
+    def restart(self, seed: int) -> None:
+        """Reset the env with this seed before the next step: row i with ``seed + i``."""
+        self._seed, self._begun, self._stands = seed, False, False
+
+    def collect(self, rollout: Rollout, decide: Decide) -> None:
+        """Fill a rollout.
+
+        Raises:
+            ValueError: If the env returns what is not finite, or leaves out what is needed.
+        """
+        if not self._stands:
+            self._start(rollout)
+        self._stands = False  # whatever interrupts the rollout, it cannot be continued
+        self._begun = True
+        rollout.begin()
+        for t in range(rollout.steps):
+            actions = decide(t)
+            start = time.perf_counter()
+            obs, reward, terminated, truncated, infos = self.env.step(actions)
+            self.env_seconds += time.perf_counter() - start
+            real = ~self._ended if self.pseudo_steps else None
+            check_finite("reward", np.asarray(reward))
+            self._store(rollout, t, reward, terminated, truncated, real)
+            self._store_terms(rollout, t, infos)
+            done = terminated | truncated
+            self.episodes.step(reward, done, infos, real)
+            if not self.pseudo_steps:
+                self._store_finals(rollout, t, truncated & ~terminated, obs, infos)
+            rollout.set_obs(t + 1, self._encoder.parts(obs))
+            self._store_masks(rollout, t + 1, infos, done)
+            if self.mode is AutoresetMode.DISABLED and done.any():
+                self._reset_rows(rollout, t + 1, done)
+            self._ended = done.copy()
+        self._stands = True
+
+    def _start(self, rollout: Rollout) -> None:
+        obs, infos = self.env.reset(seed=self._seed)
+        rollout.set_obs(rollout.steps, self._encoder.parts(obs))
+        rollout.has_masks("action_mask" in infos)
+        self._store_mask(rollout, rollout.steps, infos, np.ones(self.env.num_envs, np.bool_))
+        self._seed, self._ended[:] = None, False
+        self.episodes.restart()
+
+    def _reset_rows(self, rollout: Rollout, slot: int, done: Bool) -> None:
+        obs, infos = self.env.reset(options={"reset_mask": done.copy()})
+        rollout.set_obs(slot, self._encoder.parts(obs))
+        self._store_mask(rollout, slot, infos, done)
+
+    def _store(
+        self,
+        rollout: Rollout,
+        t: int,
+        reward: Array,
+        terminated: Bool,
+        truncated: Bool,
+        real: Bool | None,
+    ) -> None:
+        if REWARD in rollout.streams:
+            rollout.stream(REWARD)[t] = torch.as_tensor(reward)
+        rollout.terminated[t] = torch.from_numpy(terminated)
+        rollout.truncated[t] = torch.from_numpy(truncated)
+        if real is not None:
+            rollout.valid[t] = torch.from_numpy(real)
+
+    def _store_terms(self, rollout: Rollout, t: int, infos: Mapping[str, Any]) -> None:
+        terms = infos.get("reward_terms", {})
+        for name in rollout.streams:
+            if name != REWARD and name in terms:
+                check_finite(f"infos['reward_terms'][{name!r}]", terms[name])
+                rollout.stream(name)[t] = torch.from_numpy(terms[name])
+
+    def _store_finals(
+        self, rollout: Rollout, t: int, cut: Bool, obs: Obs, infos: Mapping[str, Any]
+    ) -> None:
+        if not cut.any():
+            return
+        rows = np.flatnonzero(cut)
+        if self.mode is AutoresetMode.DISABLED:
+            final = take_rows(obs, rows)
+        elif "final_obs" in infos:
+            final = _stacked([infos["final_obs"][row] for row in rows.tolist()])
+        else:
+            raise ValueError("infos['final_obs'] must hold the last observations of ended rows")
+        rollout.finals.append(Finals(t, torch.from_numpy(rows), self._encoder.parts(final)))
+
+    def _store_masks(
+        self, rollout: Rollout, slot: int, infos: Mapping[str, Any], done: Bool
+    ) -> None:
+        """Store the masks of all rows after a step; where nothing can be done, all is allowed."""
+        if rollout.masks is None:
+            return
+        rollout.masks[slot] = True
+        same_step = self.mode is AutoresetMode.SAME_STEP
+        self._store_mask(rollout, slot, infos, np.ones_like(done) if same_step else ~done)
+
+    def _store_mask(
+        self,
+        rollout: Rollout,
+        slot: int,
+        infos: Mapping[str, Any],
+        rows: Bool,
+    ) -> None:
+        """Store the masks of some rows, if the first reset had masks."""
+        if rollout.masks is None:
+            return
+        given = infos.get("_action_mask", rows) if "action_mask" in infos else ~rows
+        if (rows & ~given).any():
+            row = int(np.flatnonzero(rows & ~given)[0])
+            raise ValueError(
+                f"infos['action_mask'] must be there at every step, not so in row {row}"
+            )
+        if rows.any():
+            mask = torch.from_numpy(np.asarray(infos["action_mask"], np.bool_))
+            self._head.check_mask(mask | torch.from_numpy(~rows).unsqueeze(-1))
+            rollout.masks[slot, rows] = mask[rows].to(rollout.masks.device)
+
+    # ---- state ------------------------------------------------------------------------------
+
+    def state(self, rollout: Rollout) -> tuple[Arrays, Json]:
+        """Return where the episodes stand.
+
+        ``json["exact"]`` is False, and there are no arrays, if the env cannot save its state or a
+        rollout was interrupted.
+        """
+        meta = {**self.episodes.state(), "exact": True}
+        if not self._begun:
+            return {}, meta
+        # The env's own get_state is not enough: it would miss a wrapper's without one.
+        if not self._stands or not all(hasattr(layer, "get_state") for layer in layers(self.env)):
+            return {}, {**meta, "exact": False}
+        env: Arrays = self.env.get_state()  # type: ignore[attr-defined]
+        arrays = {f"env/{name}": np.array(value) for name, value in env.items()}
+        arrays |= {f"obs/{key}": part[-1].cpu().numpy().copy() for key, part in rollout.obs.items()}
+        arrays |= {f"running/{name}": part for name, part in self.episodes.arrays().items()}
+        if rollout.masks is not None:
+            arrays["mask"] = rollout.masks[-1].cpu().numpy().copy()
+        return {**arrays, "ended": self._ended.copy()}, meta
+
+    def load_state(self, rollout: Rollout, arrays: Mapping[str, Array], meta: Json) -> None:
+        """Restore what :meth:`state` returned; without arrays the env is reset."""
+        self.episodes.load_state(meta)
+        self._begun = self._stands = "ended" in arrays
+        if not self._stands:
+            return
+        self.env.set_state(section(arrays, "env"))  # type: ignore[attr-defined]
+        rollout.set_obs(rollout.steps, section(arrays, "obs"))
+        self.episodes.load_arrays(section(arrays, "running"))
+        self._ended = arrays["ended"].copy()
+        rollout.has_masks("mask" in arrays)
+        if rollout.masks is not None:
+            rollout.masks[-1] = torch.from_numpy(arrays["mask"].copy())
+
+
+def _stacked(rows: list[Any]) -> Obs:
+    if isinstance(rows[0], Mapping):
+        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    return np.stack(rows)

@@ -1,0 +1,101 @@
+"""Returns, lengths and successes of the last episodes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from operant.agents.base import Array, Arrays, Json
+from operant.types import Bool, Float
+from operant.wrapping import final_success
+
+WINDOW = 100
+"""Episodes over which the statistics are means (SB3's default)."""
+
+
+class Episodes:
+    """Sums up the running episodes of N rows, and remembers the last ended ones.
+
+    Attributes:
+        returns: (N,) sums of what the agent was trained on.
+        true_returns: (N,) the same over ``infos["true_reward"]``, where the env publishes it.
+        lengths: (N,) env steps.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        """Start with no episode ended."""
+        self.returns, self.true_returns = np.zeros(num_envs), np.zeros(num_envs)
+        self.lengths = np.zeros(num_envs, np.int64)
+        self._last: dict[str, deque[float]] = {}
+
+    def restart(self) -> None:
+        """Forget the running episodes."""
+        self.returns[:] = self.true_returns[:] = self.lengths[:] = 0
+
+    def step(self, reward: Float, done: Bool, infos: Mapping[str, Any], real: Bool | None) -> None:
+        """Add a step of all rows; ``real`` is False in pseudo-steps, None if there are none."""
+        self.returns += reward
+        self.true_returns += _true_rewards(reward, done, infos)
+        self.lengths += 1 if real is None else real
+        if not done.any():
+            return
+        ended = {
+            "rew": self.returns[done],
+            "len": self.lengths[done],
+            "true_rew": self.true_returns[done],
+        }
+        success = final_success(infos)
+        if success is not None:
+            ended["success"] = np.asarray(success, np.float64)[done]
+        for name, values in ended.items():
+            self._last.setdefault(name, deque(maxlen=WINDOW)).extend(map(float, values))
+        self.returns[done] = self.true_returns[done] = self.lengths[done] = 0
+
+    def metrics(self) -> dict[str, float]:
+        """Return the means under SB3's names; nothing before the first episode ended."""
+        names = {"rew": "ep_rew_mean", "len": "ep_len_mean", "true_rew": "ep_true_rew_mean"}
+        return {
+            f"rollout/{names.get(name, 'success_rate')}": float(np.mean(values))
+            for name, values in self._last.items()
+        }
+
+    def state(self) -> Json:
+        """Return the last episodes."""
+        return {"last": {name: list(values) for name, values in self._last.items()}}
+
+    def load_state(self, meta: Json) -> None:
+        """Restore what :meth:`state` returned."""
+        self._last = {name: deque(values, WINDOW) for name, values in meta["last"].items()}
+        self.restart()
+
+    def arrays(self) -> Arrays:
+        """Return the running episodes."""
+        return {
+            "returns": self.returns.copy(),
+            "true_returns": self.true_returns.copy(),
+            "lengths": self.lengths.copy(),
+        }
+
+    def load_arrays(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what :meth:`arrays` returned."""
+        self.returns[:], self.true_returns[:] = arrays["returns"], arrays["true_returns"]
+        self.lengths[:] = arrays["lengths"]
+
+
+def _true_rewards(reward: Float, done: Bool, infos: Mapping[str, Any]) -> Float:
+    """Return the env's own rewards of a step, (N,).
+
+    Envs that loop over sub-envs report the info of an ended row only in ``final_info``, because
+    the info beside it is the one of the reset. Without ``true_reward`` the reward itself is true.
+    """
+    running = infos.get("true_reward")
+    final = infos.get("final_info", {}).get("true_reward")
+    if running is None and final is None:
+        return reward
+    true = np.zeros(len(reward)) if running is None else np.array(running, np.float64)
+    if final is not None:
+        true[done] = final[done]
+    return true

@@ -1,0 +1,151 @@
+"""Networks of the native agents: a policy and values above one row of floats per observation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from operant.agents.base import Array, Arrays
+from operant.agents.native.config import PPOConfig
+from operant.agents.native.encoder import Encoder, Tensors
+
+
+class ActorCritic(nn.Module):
+    """A policy and one value per reward stream, with SB3's names of layers.
+
+    Attributes:
+        encoder: Turns observations into rows.
+        log_std: Log deviations of a Gaussian policy, else None.
+    """
+
+    log_std: nn.Parameter | None
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        outputs: int,
+        gaussian: bool,
+        streams: int,
+        config: PPOConfig,
+        generator: torch.Generator,
+    ) -> None:
+        """Build the layers and draw their weights.
+
+        Args:
+            encoder: Turns observations into rows.
+            outputs: Columns of the policy.
+            gaussian: True to add a log deviation per column.
+            streams: Number of values C.
+            config: Architecture and device.
+            generator: What the weights are drawn from, on the CPU.
+        """
+        super().__init__()
+        self.encoder = encoder
+        pi, vf = config.units("pi"), config.units("vf")
+        trunks = (
+            {"shared_net": pi} if config.share_features else {"policy_net": pi, "value_net": vf}
+        )
+        self.mlp_extractor = nn.ModuleDict(
+            {name: _mlp((encoder.width, *units), config) for name, units in trunks.items()}
+        )
+        self.action_net = _linear((pi or (encoder.width,))[-1], outputs)
+        self.value_net = _linear((vf or (encoder.width,))[-1], streams)
+        self.log_std = nn.Parameter(torch.zeros(outputs)) if gaussian else None
+        for trunk in self.mlp_extractor.values():
+            _draw(trunk, math.sqrt(2), config, generator)
+        _draw(self.action_net, 0.01, config, generator)
+        _draw(self.value_net, 1.0, config, generator)
+        self.to(config.device)
+
+    def forward(self, obs: Tensors) -> tuple[Tensor, Tensor]:
+        """Return the policy's params, (B, P), and the values, (B, C), of a batch."""
+        rows = self.encoder(obs)
+        latent = [trunk(rows) for trunk in self.mlp_extractor.values()]
+        params, values = self.action_net(latent[0]), self.value_net(latent[-1])
+        if self.log_std is not None:
+            params = torch.cat([params, self.log_std.expand_as(params)], 1)
+        return params, values
+
+
+class Tanh(nn.Module):
+    """Tanh to 2e-7 by ``2 * sigmoid(2 * x) - 1``, which torch computes 6 times as fast on a CPU.
+
+    In place: a new tensor of this size would cost as much as the function.
+    """
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Replace the values of a batch."""
+        result: Tensor = _FastTanh.apply(value)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _FastTanh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        ctx.mark_dirty(value)
+        ctx.save_for_backward(value)
+        return value.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (value,) = ctx.saved_tensors
+        result: Tensor = torch.ops.aten.tanh_backward(grad, value)
+        return result
+
+
+def module_arrays(module: nn.Module) -> Arrays:
+    """Return copies of a module's parameters."""
+    return {name: value.cpu().numpy().copy() for name, value in module.state_dict().items()}
+
+
+def fill_module(module: nn.Module, arrays: Mapping[str, Array]) -> None:
+    """Load what :func:`module_arrays` returned.
+
+    Raises:
+        ValueError: If names, shapes or types differ.
+    """
+    wanted = {
+        name: (tuple(value.shape), str(value.dtype).removeprefix("torch."))
+        for name, value in module.state_dict().items()
+    }
+    found = {name: (tuple(value.shape), str(value.dtype)) for name, value in arrays.items()}
+    if wanted != found:
+        name = min(dict(wanted.items() ^ found.items()))
+        raise ValueError(
+            f"saved weights do not fit the network: {name!r} should be {wanted.get(name)}, got "
+            f"{found.get(name)}; load them with the config and env they were saved with"
+        )
+    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    # Without initial weights, which torch would draw from its global generator.
+    return nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+
+
+def _mlp(units: Sequence[int], config: PPOConfig) -> nn.Sequential:
+    activation = Tanh if config.activation == "tanh" else partial(nn.ReLU, inplace=True)
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(units):
+        layers += [_linear(inputs, outputs), activation()]
+    return nn.Sequential(*layers)
+
+
+def _draw(module: nn.Module, gain: float, config: PPOConfig, generator: torch.Generator) -> None:
+    for layer in module.modules():
+        if not isinstance(layer, nn.Linear):
+            continue
+        if config.ortho_init:
+            nn.init.orthogonal_(layer.weight, gain, generator=generator)
+            nn.init.zeros_(layer.bias)
+        else:
+            bound = 1 / math.sqrt(layer.in_features)
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

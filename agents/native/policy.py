@@ -1,0 +1,105 @@
+"""A network that acts: what an agent uses, and what is left of it after export."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from operant.agents.base import Array
+from operant.agents.native.config import PPOConfig
+from operant.agents.native.encoder import Encoder, Tensors
+from operant.agents.native.heads import Head, conditioned
+from operant.agents.native.networks import ActorCritic
+from operant.seeding import SeedTree
+from operant.types import Obs
+
+Bias = Callable[[Tensors], Tensor | None]
+
+
+class NativePolicy:
+    """Acts with a network, and draws from a generator of its own.
+
+    Attributes:
+        model: The network.
+        head: Its family of policies.
+        generator: What stochastic actions are drawn from.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: Head,
+        config: PPOConfig,
+        *,
+        seed: int,
+        bias: Bias = lambda _: None,
+    ) -> None:
+        """Build the network; its weights, then the actions, are drawn from ``seed``.
+
+        Args:
+            encoder: Turns observations into rows.
+            head: Family of policies.
+            config: Architecture.
+            seed: Non-negative integer.
+            bias: What is added to the logits.
+        """
+        self.head, self._config, self._bias = head, config, bias
+        tree = SeedTree(seed)
+        self.model = ActorCritic(
+            encoder,
+            outputs=head.outputs,
+            gaussian=head.gaussian,
+            streams=len(config.streams()),
+            config=config,
+            generator=torch.Generator().manual_seed(tree.seed("weights")),
+        )
+        self.generator = torch.Generator(config.device).manual_seed(tree.seed("actions"))
+
+    def act(self, obs: Obs, *, deterministic: bool, action_mask: Array | None = None) -> Array:
+        """Choose one action per row.
+
+        Args:
+            obs: Batch of observations, leading axis (B,).
+            deterministic: True for the mode of the policy, False to sample from it.
+            action_mask: (B, P) True where an action is allowed, or None if all are.
+
+        Raises:
+            ValueError: If the observations or the mask do not fit.
+        """
+        with computing(self._config.threads), torch.inference_mode():
+            parts = self.model.encoder.tensors(obs, self._config.device)
+            params, _ = self.model(parts)
+            mask = None if action_mask is None else self._mask(action_mask)
+            params = conditioned(params, self._bias(parts), mask)
+            if deterministic:
+                return self.head.to_env(self.head.mode(params))
+            return self.head.to_env(self.head.sample(params, self.generator)[0])
+
+    @contextlib.contextmanager
+    def sampling(self, seed: int) -> Iterator[None]:
+        """Draw from a stream of this seed; see :meth:`operant.agents.base.Agent.sampling`."""
+        kept = self.generator
+        self.generator = torch.Generator(self._config.device).manual_seed(seed)
+        try:
+            yield
+        finally:
+            self.generator = kept
+
+    def _mask(self, action_mask: Array) -> Tensor:
+        mask = torch.as_tensor(action_mask).to(self._config.device, torch.bool)
+        self.head.check_mask(mask)
+        return mask
+
+
+@contextlib.contextmanager
+def computing(threads: int) -> Iterator[None]:
+    """Let torch compute with so many threads, and give the caller's number back."""
+    outside = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(outside)
