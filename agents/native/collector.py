@@ -15,7 +15,7 @@ from operant.agents.native.config import REWARD
 from operant.agents.native.encoder import Encoder, check_finite
 from operant.agents.native.episodes import Episodes
 from operant.agents.native.heads import Head
-from operant.agents.native.rollout import Finals, Rollout
+from operant.agents.native.rollout import Finals, RolloutBuffer
 from operant.arrays import section
 from operant.types import Bool, Obs, take_rows
 from operant.wrapping import autoreset_mode, layers
@@ -61,7 +61,7 @@ class Collector:
         """Reset the env with this seed before the next step: row i with ``seed + i``."""
         self._seed, self._begun, self._stands = seed, False, False
 
-    def collect(self, rollout: Rollout, decide: Decide) -> None:
+    def collect(self, rollout: RolloutBuffer, decide: Decide) -> None:
         """Fill a rollout.
 
         Raises:
@@ -92,7 +92,7 @@ class Collector:
             self._ended = done.copy()
         self._stands = True
 
-    def _start(self, rollout: Rollout) -> None:
+    def _start(self, rollout: RolloutBuffer) -> None:
         obs, infos = self.env.reset(seed=self._seed)
         rollout.set_obs(rollout.steps, self._encoder.parts(obs))
         rollout.has_masks("action_mask" in infos)
@@ -100,14 +100,14 @@ class Collector:
         self._seed, self._ended[:] = None, False
         self.episodes.restart()
 
-    def _reset_rows(self, rollout: Rollout, slot: int, done: Bool) -> None:
+    def _reset_rows(self, rollout: RolloutBuffer, slot: int, done: Bool) -> None:
         obs, infos = self.env.reset(options={"reset_mask": done.copy()})
         rollout.set_obs(slot, self._encoder.parts(obs))
         self._store_mask(rollout, slot, infos, done)
 
     def _store(
         self,
-        rollout: Rollout,
+        rollout: RolloutBuffer,
         t: int,
         reward: Array,
         terminated: Bool,
@@ -121,7 +121,7 @@ class Collector:
         if real is not None:
             rollout.valid[t] = torch.from_numpy(real)
 
-    def _store_terms(self, rollout: Rollout, t: int, infos: Mapping[str, Any]) -> None:
+    def _store_terms(self, rollout: RolloutBuffer, t: int, infos: Mapping[str, Any]) -> None:
         terms = infos.get("reward_terms", {})
         for name in rollout.streams:
             if name != REWARD and name in terms:
@@ -129,7 +129,7 @@ class Collector:
                 rollout.stream(name)[t] = torch.from_numpy(terms[name])
 
     def _store_finals(
-        self, rollout: Rollout, t: int, cut: Bool, obs: Obs, infos: Mapping[str, Any]
+        self, rollout: RolloutBuffer, t: int, cut: Bool, obs: Obs, infos: Mapping[str, Any]
     ) -> None:
         if not cut.any():
             return
@@ -143,7 +143,7 @@ class Collector:
         rollout.finals.append(Finals(t, torch.from_numpy(rows), self._encoder.parts(final)))
 
     def _store_masks(
-        self, rollout: Rollout, slot: int, infos: Mapping[str, Any], done: Bool
+        self, rollout: RolloutBuffer, slot: int, infos: Mapping[str, Any], done: Bool
     ) -> None:
         """Store the masks of all rows after a step; where nothing can be done, all is allowed."""
         if rollout.masks is None:
@@ -154,7 +154,7 @@ class Collector:
 
     def _store_mask(
         self,
-        rollout: Rollout,
+        rollout: RolloutBuffer,
         slot: int,
         infos: Mapping[str, Any],
         rows: Bool,
@@ -175,7 +175,7 @@ class Collector:
 
     # ---- state ------------------------------------------------------------------------------
 
-    def state(self, rollout: Rollout) -> tuple[Arrays, Json]:
+    def state(self, rollout: RolloutBuffer) -> tuple[Arrays, Json]:
         """Return where the episodes stand.
 
         ``json["exact"]`` is False, and there are no arrays, if the env cannot save its state or a
@@ -195,7 +195,7 @@ class Collector:
             arrays["mask"] = rollout.masks[-1].cpu().numpy().copy()
         return {**arrays, "ended": self._ended.copy()}, meta
 
-    def load_state(self, rollout: Rollout, arrays: Mapping[str, Array], meta: Json) -> None:
+    def load_state(self, rollout: RolloutBuffer, arrays: Mapping[str, Array], meta: Json) -> None:
         """Restore what :meth:`state` returned; without arrays the env is reset."""
         self.episodes.load_state(meta)
         self._begun = self._stands = "ended" in arrays

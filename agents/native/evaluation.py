@@ -18,7 +18,7 @@ from operant.agents.native.hooks import Hooks
 from operant.agents.native.kernels import Ids, offsets
 from operant.agents.native.packing import DistinctTable, Packing
 from operant.agents.native.policy import NativePolicy
-from operant.agents.native.rollout import Rollout
+from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.native.update import Loss, combined, minibatch_loss
 
 
@@ -36,7 +36,7 @@ class Dense:
         self._policy, self._config = policy, config
         self._streams, self._hooks = streams, hooks
 
-    def decide(self, rollout: Rollout, step: int, bias: Tensor | None) -> None:
+    def decide(self, rollout: RolloutBuffer, step: int, bias: Tensor | None) -> None:
         """Choose the actions of a step; they and what the update needs go into the rollout."""
         params, values = self._policy.model(rollout.obs_at(step))
         if bias is not None:
@@ -51,7 +51,7 @@ class Dense:
         values: Tensor = self._policy.model(obs)[1]
         return values
 
-    def loss(self, rollout: Rollout, rows: Tensor, clip_range: float) -> Loss:
+    def loss(self, rollout: RolloutBuffer, rows: Tensor, clip_range: float) -> Loss:
         """Return the loss of the transitions at some positions."""
         return minibatch_loss(
             self._policy.model,
@@ -83,13 +83,13 @@ class Distinct:
         self._ids: Ids = np.zeros((0, 0), np.int64)
         self.seen = [0, 0]
 
-    def begin(self, rollout: Rollout) -> None:
+    def begin(self, rollout: RolloutBuffer) -> None:
         """Start a rollout: the network has changed."""
         self._known.clear()
         if len(self._ids) == 0:
             self._ids = np.zeros((rollout.steps, rollout.num_envs), np.int64)
 
-    def decide(self, rollout: Rollout, step: int, bias: Tensor | None) -> None:
+    def decide(self, rollout: RolloutBuffer, step: int, bias: Tensor | None) -> None:
         """Choose the actions of a step; they and what the update needs go into the rollout."""
         if bias is not None:
             raise ValueError("deduplicate must be False where a hook adds to the logits")
@@ -105,7 +105,7 @@ class Distinct:
         """Return the values of observations, (B, C)."""
         return self._known.values(self._known.ids(_arrays(obs)))
 
-    def loss(self, rollout: Rollout, rows: Tensor, clip_range: float) -> Loss:
+    def loss(self, rollout: RolloutBuffer, rows: Tensor, clip_range: float) -> Loss:
         """Return the loss of the transitions at some positions."""
 
         def take(part: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class Distinct:
         )
 
 
-def count_distinct(rollout: Rollout, rows: Tensor) -> int:
+def count_distinct(rollout: RolloutBuffer, rows: Tensor) -> int:
     """Return how many different observations there are at some positions of a rollout."""
     parts = _arrays(rollout.minibatch(rows).obs)
     packing = Packing(parts)

@@ -38,11 +38,11 @@ class Head(abc.ABC):
 
     @abc.abstractmethod
     def sample(self, params: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw actions, (B, *shape), and return them with their log-probabilities, (B,)."""
+        """Draw actions, (B, ...), and return them with their log-probabilities, (B,)."""
 
     @abc.abstractmethod
     def mode(self, params: Tensor) -> Tensor:
-        """Return the most likely actions, (B, *shape)."""
+        """Return the most likely actions, (B, ...)."""
 
     @abc.abstractmethod
     def evaluate(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:

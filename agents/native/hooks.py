@@ -12,7 +12,7 @@ from operant.agents.base import Array, Arrays, Json
 if TYPE_CHECKING:
     from operant.agents.native.encoder import Tensors
     from operant.agents.native.ppo import PPO
-    from operant.agents.native.rollout import Minibatch, Rollout
+    from operant.agents.native.rollout import Minibatch, RolloutBuffer
 
 
 class Hooks:
@@ -28,10 +28,10 @@ class Hooks:
 
     reference_coef: float = 1.0
 
-    def process_rollout(self, rollout: Rollout) -> None:
+    def process_rollout(self, rollout: RolloutBuffer) -> None:
         """Rewrite rewards in place, e.g. ``rollout.stream("reward")``, before values are used."""
 
-    def reward_streams(self, rollout: Rollout) -> Mapping[str, Tensor]:  # noqa: ARG002
+    def reward_streams(self, rollout: RolloutBuffer) -> Mapping[str, Tensor]:  # noqa: ARG002
         """Return rewards, (T, N), of streams that the config names."""
         return {}
 

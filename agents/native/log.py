@@ -11,7 +11,7 @@ from torch import Tensor
 
 from operant.agents.native.collector import Collector
 from operant.agents.native.episodes import Episodes
-from operant.agents.native.rollout import Rollout
+from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.native.update import STATISTICS
 
 
@@ -55,7 +55,7 @@ class TrainingLog:
         """Note scalars of one group, ``"train"`` say."""
         self.scalars |= {f"{group}/{name}": float(value) for name, value in values.items()}
 
-    def update(self, rollout: Rollout, statistics: list[Tensor], episodes: Episodes) -> None:
+    def update(self, rollout: RolloutBuffer, statistics: list[Tensor], episodes: Episodes) -> None:
         """Note what one update did: the means over its minibatches.
 
         Raises:

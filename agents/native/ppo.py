@@ -31,7 +31,7 @@ from operant.agents.native.hooks import Hooks
 from operant.agents.native.log import Clock, TrainingLog
 from operant.agents.native.networks import fill_module, module_arrays
 from operant.agents.native.policy import NativePolicy, computing
-from operant.agents.native.rollout import Rollout
+from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.native.state import load_training_state, training_state
 from operant.agents.native.update import STATISTICS
 from operant.seeding import SeedTree
@@ -98,7 +98,7 @@ class PPO(Agent):
         )
         self.collector = Collector(env, encoder, head)
         self.collector.restart(SeedTree(seed).seed("env"))
-        self.rollout = Rollout(
+        self.rollout = RolloutBuffer(
             encoder,
             head,
             steps=config.n_steps,
@@ -140,7 +140,7 @@ class PPO(Agent):
                 self.train_on(self.rollout)
             self.log.times(clock, self._num_steps - before, time.perf_counter() - start)
 
-    def collect(self) -> Rollout:
+    def collect(self) -> RolloutBuffer:
         """Fill :attr:`rollout` with the current policy, and compute its advantages."""
         with torch.no_grad():
             self._distinct.begin(self.rollout)
@@ -157,7 +157,7 @@ class PPO(Agent):
         distinct = self.deduplication.on and self.rollout.masks is None
         return self._distinct if distinct else self._dense
 
-    def train_on(self, rollout: Rollout) -> None:
+    def train_on(self, rollout: RolloutBuffer) -> None:
         """Update the networks on a rollout whose advantages are known."""
         rate = scheduled(self.config.learning_rate, self._progress)
         clip_range = scheduled(self.config.clip_range, self._progress)
@@ -170,7 +170,7 @@ class PPO(Agent):
         self.log.add("train", {**now, **self._std()})
         self.log.add("time", {"total_timesteps": self._num_steps})
 
-    def _descend(self, rollout: Rollout, clip_range: float) -> list[Tensor]:
+    def _descend(self, rollout: RolloutBuffer, clip_range: float) -> list[Tensor]:
         """Take the gradient steps, and return the statistics of each minibatch."""
         config, model, evaluation = self.config, self.policy.model, self._evaluation
         positions = rollout.positions()
@@ -192,7 +192,7 @@ class PPO(Agent):
                 self.optimizer.step()
         return statistics
 
-    def _watch(self, rollout: Rollout) -> None:
+    def _watch(self, rollout: RolloutBuffer) -> None:
         """Let the share of distinct observations decide about the next rollout."""
         seen, self._distinct.seen = self._distinct.seen, [0, 0]
         if self.deduplication.watches and rollout.masks is None:
@@ -213,7 +213,7 @@ class PPO(Agent):
             self.policy.head.check_bias(bias)
         return sum(biases[1:], biases[0]) if biases else None
 
-    def _credit(self, rollout: Rollout) -> None:
+    def _credit(self, rollout: RolloutBuffer) -> None:
         """Let hooks settle the rewards, then compute advantages."""
         for hook in self.hooks:
             hook.process_rollout(rollout)

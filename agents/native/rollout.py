@@ -64,7 +64,7 @@ class Minibatch:
     rows: Tensor
 
 
-class Rollout:
+class RolloutBuffer:
     """T steps of N envs with C reward streams; the names of the axes are used throughout.
 
     Attributes:

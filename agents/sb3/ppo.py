@@ -13,7 +13,7 @@ from operant.agents.sb3.config import SB3Config, check_positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PPOConfig(SB3Config):
+class SB3PPOConfig(SB3Config):
     """Hyper-parameters of PPO. A rollout is ``n_steps`` times the number of envs transitions.
 
     Attributes:
@@ -64,15 +64,15 @@ class StoppablePPO(PPO):
 
 
 class SB3PPO(SB3Agent):
-    """Stable-Baselines3 PPO; see :class:`PPOConfig`.
+    """Stable-Baselines3 PPO; see :class:`SB3PPOConfig`.
 
     ``learn`` collects ``n_steps * num_envs`` transitions at a time, so it may exceed the budget
     by up to one transition less than that.
     """
 
     id = "sb3-ppo"
-    config: PPOConfig
-    config_class = PPOConfig
+    config: SB3PPOConfig
+    config_class = SB3PPOConfig
     algorithm = StoppablePPO
 
     def _arguments(self) -> dict[str, Any]:
