@@ -153,6 +153,7 @@ def unpacker(sample: Batch, known: Set[str]) -> Callable[..., tuple[World, Size,
     """
     kinds = [typeof(group) for group in (sample.world, sample.size, sample.out)]
     world_type, size_type, out_type = kinds
+    groups: list[tuple[Any, Any]] = [(world_type, sample.world), (out_type, sample.out)]
 
     @intrinsic
     def unpack(typing_context: Any, table: Any) -> Any:  # noqa: ARG001 (numba's signature)
@@ -197,7 +198,7 @@ def unpacker(sample: Batch, known: Set[str]) -> Callable[..., tuple[World, Size,
                     kind,
                     [array(*part) for part in zip(kind, like._fields, like, strict=True)],
                 )
-                for kind, like in ((world_type, sample.world), (out_type, sample.out))
+                for kind, like in groups
             )
             return context.make_tuple(builder, signature.return_type, [world, size, out])
 
