@@ -10,7 +10,7 @@ import numpy as np
 
 from operant.agents.base import Array, Arrays, Json
 from operant.types import Bool, Float
-from operant.wrapping import final_success
+from operant.wrapping import final_success, true_rewards
 
 WINDOW = 100
 """Episodes over which the statistics are means (SB3's default)."""
@@ -38,7 +38,7 @@ class Episodes:
     def step(self, reward: Float, done: Bool, infos: Mapping[str, Any], real: Bool | None) -> None:
         """Add a step of all rows; ``real`` is False in pseudo-steps, None if there are none."""
         self.returns += reward
-        self.true_returns += _true_rewards(reward, done, infos)
+        self.true_returns += true_rewards(reward, done, infos)
         self.lengths += 1 if real is None else real
         if not done.any():
             return
@@ -83,19 +83,3 @@ class Episodes:
         """Restore what :meth:`arrays` returned."""
         self.returns[:], self.true_returns[:] = arrays["returns"], arrays["true_returns"]
         self.lengths[:] = arrays["lengths"]
-
-
-def _true_rewards(reward: Float, done: Bool, infos: Mapping[str, Any]) -> Float:
-    """Return the env's own rewards of a step, (N,).
-
-    Envs that loop over sub-envs report the info of an ended row only in ``final_info``, because
-    the info beside it is the one of the reset. Without ``true_reward`` the reward itself is true.
-    """
-    running = infos.get("true_reward")
-    final = infos.get("final_info", {}).get("true_reward")
-    if running is None and final is None:
-        return reward
-    true = np.zeros(len(reward)) if running is None else np.array(running, np.float64)
-    if final is not None:
-        true[done] = final[done]
-    return true

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from operant.agents.base import Array, Arrays
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.encoder import Encoder, Tensors
 
@@ -98,31 +97,6 @@ class _FastTanh(torch.autograd.Function):
         (value,) = ctx.saved_tensors
         result: Tensor = torch.ops.aten.tanh_backward(grad, value)
         return result
-
-
-def module_arrays(module: nn.Module) -> Arrays:
-    """Return copies of a module's parameters."""
-    return {name: value.cpu().numpy().copy() for name, value in module.state_dict().items()}
-
-
-def fill_module(module: nn.Module, arrays: Mapping[str, Array]) -> None:
-    """Load what :func:`module_arrays` returned.
-
-    Raises:
-        ValueError: If names, shapes or types differ.
-    """
-    wanted = {
-        name: (tuple(value.shape), str(value.dtype).removeprefix("torch."))
-        for name, value in module.state_dict().items()
-    }
-    found = {name: (tuple(value.shape), str(value.dtype)) for name, value in arrays.items()}
-    if wanted != found:
-        name = min(dict(wanted.items() ^ found.items()))
-        raise ValueError(
-            f"saved weights do not fit the network: {name!r} should be {wanted.get(name)}, got "
-            f"{found.get(name)}; load them with the config and env they were saved with"
-        )
-    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

@@ -29,11 +29,11 @@ from operant.agents.native.evaluation import Dense, Distinct, count_distinct
 from operant.agents.native.heads import Head, make_head
 from operant.agents.native.hooks import Hooks
 from operant.agents.native.log import Clock, TrainingLog
-from operant.agents.native.networks import fill_module, module_arrays
 from operant.agents.native.policy import NativePolicy, computing
 from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.native.state import load_training_state, training_state
 from operant.agents.native.update import STATISTICS
+from operant.agents.weights import fill_module, module_arrays
 from operant.seeding import SeedTree
 from operant.types import Obs
 

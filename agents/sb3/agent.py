@@ -17,13 +17,13 @@ from operant.agents.sb3 import state
 from operant.agents.sb3.config import EPISODES_LOGGED, SB3Config
 from operant.agents.sb3.policy import (
     SB3Policy,
-    module_arrays,
     policy_kwargs,
     policy_name,
     rebuild_policy,
 )
 from operant.agents.sb3.streams import Streams
 from operant.agents.sb3.vec_env import SB3VecEnv
+from operant.agents.weights import finite, module_arrays
 from operant.arrays import section
 from operant.seeding import SeedTree
 from operant.types import Obs
@@ -155,7 +155,7 @@ class SB3Agent(Agent):
             "exact_resume": exact,
             "algorithm": meta,
             "streams": stream_meta,
-            "metrics": state.finite(self.metrics()),
+            "metrics": finite(self.metrics()),
         }
 
     def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:

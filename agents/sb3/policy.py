@@ -13,10 +13,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space
 
-from operant.agents.base import Array, Arrays
+from operant.agents.base import Array
 from operant.agents.sb3.config import SB3Config
 from operant.agents.sb3.encoder import OneHotGrid, has_categorical, subspaces
 from operant.agents.sb3.streams import Streams
+from operant.agents.weights import fill_module
 from operant.types import Obs
 
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
@@ -96,27 +97,3 @@ def rebuild_policy(
         ).to(config.device)
     fill_module(network, arrays)
     return SB3Policy(network, streams, config)
-
-
-def module_arrays(module: torch.nn.Module) -> Arrays:
-    """Return copies of a module's parameters and buffers."""
-    return {name: value.cpu().numpy().copy() for name, value in module.state_dict().items()}
-
-
-def fill_module(module: torch.nn.Module, arrays: Mapping[str, Array]) -> None:
-    """Load what :func:`module_arrays` returned.
-
-    Raises:
-        ValueError: If names or shapes differ.
-    """
-    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in arrays.items()}
-    if expected != found:
-        differing = sorted(dict(expected.items() ^ found.items()))
-        name = differing[0]
-        raise ValueError(
-            f"saved weights do not fit the network in {differing}: {name!r} should have shape "
-            f"{expected.get(name)}, got {found.get(name)}; load them with the config and env they "
-            "were saved with"
-        )
-    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})

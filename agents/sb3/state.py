@@ -5,20 +5,23 @@ SB3's own zip holds neither generators nor the env, and pickles; this holds all 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from operant.agents.base import Array, Arrays, Json
 from operant.agents.sb3.config import EPISODES_LOGGED
-from operant.agents.sb3.policy import fill_module, module_arrays
 from operant.agents.sb3.vec_env import SB3VecEnv
+from operant.agents.weights import (
+    fill_module,
+    load_optimizer,
+    module_arrays,
+    optimizer_arrays,
+)
 from operant.arrays import section
 
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
@@ -34,7 +37,7 @@ def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Ar
     """Return networks, optimiser, counters and statistics; ``counters`` name SB3's attributes."""
     arrays = {
         **prefixed("policy", module_arrays(model.policy)),
-        **prefixed("optimizer", _optimizer_arrays(model.policy.optimizer)),
+        **prefixed("optimizer", optimizer_arrays(model.policy.optimizer)),
     }
     meta = {
         "counters": {name: getattr(model, name) for name in counters},
@@ -48,7 +51,7 @@ def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Ar
 def load_algorithm_state(model: BaseAlgorithm, arrays: Mapping[str, Array], meta: Json) -> None:
     """Restore what :func:`algorithm_state` returned."""
     fill_module(model.policy, section(arrays, "policy"))
-    _load_optimizer(model.policy.optimizer, section(arrays, "optimizer"))
+    load_optimizer(model.policy.optimizer, section(arrays, "optimizer"))
     for name, value in meta["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = meta["action_space"]
@@ -102,29 +105,6 @@ def load_replay_state(buffer: ReplayBuffer, arrays: Mapping[str, Array], meta: J
         value = getattr(buffer, name)
         for key, saved in section(arrays, name).items():
             (value[key] if isinstance(value, dict) else value)[:size] = saved
-
-
-def finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Leave out what strict JSON cannot say."""
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}
-
-
-def _optimizer_arrays(optimizer: torch.optim.Optimizer) -> Arrays:
-    # The groups' settings come from the config; SB3 sets the learning rate before each update.
-    return {
-        f"{index}/{name}": value.detach().cpu().numpy().copy()
-        for index, slots in optimizer.state_dict()["state"].items()
-        for name, value in slots.items()
-    }
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, arrays: Mapping[str, Array]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for path, value in arrays.items():
-        index, _, name = path.partition("/")
-        state.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _tree_arrays(value: Any) -> Arrays:

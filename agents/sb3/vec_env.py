@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 from operant.agents.base import AnyVectorEnv, Arrays, require_same_step
 from operant.arrays import section
 from operant.types import Bool, Float
-from operant.wrapping import final_success, layers
+from operant.wrapping import final_success, layers, true_rewards
 
 Step = tuple[Any, Float, Bool, Bool, dict[str, Any]]
 
@@ -236,22 +236,6 @@ class SB3VecEnv(VecEnv):
         self._true_returns[:] = state["true_returns"]
         self._lengths[:] = state["lengths"]
         self._reset_seeds()
-
-
-def true_rewards(rewards: Float, dones: Bool, infos: Mapping[str, Any]) -> Float:
-    """Return the env's own rewards of a SAME_STEP step, (N,).
-
-    Envs that loop over sub-envs report the info of an ended row only in ``final_info``, because
-    the info beside it is the one of the reset. Without ``true_reward`` the reward itself is true.
-    """
-    running = infos.get("true_reward")
-    final = infos.get("final_info", {}).get("true_reward")
-    if running is None and final is None:
-        return rewards
-    true = np.zeros(len(rewards)) if running is None else np.array(running, np.float64)
-    if final is not None:
-        true[dones] = final[dones]
-    return true
 
 
 def row_info(infos: Mapping[str, Any], row: int) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from operant.types import Bool, Float
 
 
 def layers(env: Any) -> Iterator[Any]:
@@ -33,3 +36,19 @@ def final_success(infos: Mapping[str, Any]) -> Any:
     The info of an ended episode is in ``final_info``; what lies beside it may belong to the next.
     """
     return infos.get("final_info", infos).get("success")
+
+
+def true_rewards(rewards: Float, dones: Bool, infos: Mapping[str, Any]) -> Float:
+    """Return the env's own rewards of a SAME_STEP step, (N,).
+
+    Envs that loop over sub-envs report the info of an ended row only in ``final_info``, because
+    the info beside it is the one of the reset. Without ``true_reward`` the reward itself is true.
+    """
+    running = infos.get("true_reward")
+    final = infos.get("final_info", {}).get("true_reward")
+    if running is None and final is None:
+        return rewards
+    true = np.zeros(len(rewards)) if running is None else np.array(running, np.float64)
+    if final is not None:
+        true[dones] = final[dones]
+    return true

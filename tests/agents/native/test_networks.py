@@ -11,8 +11,9 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.encoder import Encoder
-from operant.agents.native.networks import ActorCritic, fill_module, module_arrays
+from operant.agents.native.networks import ActorCritic
 from operant.agents.sb3.encoder import OneHotGrid
+from operant.agents.weights import fill_module, module_arrays
 
 SMALL = gym.spaces.Box(np.uint8([0, 2]), np.uint8([4, 7]), (2,), np.uint8)
 SPACE = gym.spaces.Dict(

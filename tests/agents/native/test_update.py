@@ -8,9 +8,10 @@ import torch
 
 from operant.agents import make_agent
 from operant.agents.native.config import PPOConfig, Stream
-from operant.agents.native.networks import Tanh, fill_module
+from operant.agents.native.networks import Tanh
 from operant.agents.native.ppo import PPO
 from operant.agents.native.update import combined
+from operant.agents.weights import fill_module
 
 SHARED = {"n_steps": 40, "batch_size": 160, "n_epochs": 4, "ent_coef": 0.01, "gamma": 0.95}
 

@@ -20,7 +20,8 @@ from stable_baselines3.common.vec_env import (
 )
 
 import operant  # noqa: F401  (registers the ids)
-from operant.agents.sb3.vec_env import RUNNING, SB3VecEnv, row_info, true_rewards
+from operant.agents.sb3.vec_env import RUNNING, SB3VecEnv, row_info
+from operant.wrapping import true_rewards
 
 
 def same(a, b) -> bool:
