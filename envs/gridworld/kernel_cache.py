@@ -154,14 +154,14 @@ def folder(family: Family) -> Path | None:
     return found if os.access(found, os.W_OK) else None
 
 
-def kept(kernel: Any, family: Family) -> Any:
+def kept(kernel: Any, family: Family, place: Path | None) -> Any:
     """Let a compiled entry point load its machine code from disk, or leave it there.
 
     Args:
         kernel: A numba dispatcher that was not called yet.
         family: What tells it from the same function of another family.
+        place: The family's :func:`folder`.
     """
-    place = folder(family)
     if place is None:
         return kernel
     function = kernel.py_func
