@@ -28,5 +28,6 @@ def register_all() -> None:
             entry_point=row.entry_point,
             vector_entry_point=row.vector_entry_point or None,
             kwargs=dict(row.kwargs),
-            order_enforce=row.order_enforce,
+            order_enforce=not row.checks_itself,
+            disable_env_checker=row.checks_itself,
         )

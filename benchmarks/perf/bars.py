@@ -192,6 +192,7 @@ def _start_up(seconds: Mapping[str, Sequence[float]]) -> list[Bar]:
     rows = [
         ("first_step_cold", "first step without kernels on disk, CPU-s", 4),
         ("first_step_cached", "first step with kernels on disk, CPU-s", 0.5),
+        ("first_step_core", "the same without SciPy (a core install), CPU-s", 0.5),
         ("import", "import operant, CPU-s", 0.4),
         ("swap", "a new program swapped in, to its first step, CPU-s", 1.5),
         ("inline", "a new program inlined, to its first step, CPU-s", None),

@@ -31,6 +31,10 @@ env.reset(seed=0)
 env.step(numpy.zeros(1, int))
 lap("first_step", start)
 """
+_WITHOUT_SCIPY = """
+import sys
+sys.modules["scipy"] = None
+"""
 _PROGRAMS = f"""
 import gymnasium, numpy, operant
 from operant.benchmarks.perf.contenders import closer, shaped
@@ -58,9 +62,11 @@ def start_up(*, repeats: int = 3) -> dict[str, list[float]]:
     """Return CPU-seconds, one number per process.
 
     ``import`` is that of the package. ``first_step_cold`` and ``first_step_cached`` are the time
-    after it to the first step, without and with kernels on disk. ``swap`` is the time from a new
-    reward program to the first step that it pays by its address, ``inline`` by an env that has it
-    compiled in, ``inline_again`` by a second such env of the process; kernels are on disk.
+    after it to the first step, without and with kernels on disk. ``first_step_core`` is the latter
+    where SciPy is not installed, as with Operant alone: numba imports it if it can. ``swap`` is
+    the time from a new reward program to the first step that it pays by its address, ``inline`` by
+    an env that has it compiled in, ``inline_again`` by a second such env of the process; kernels
+    are on disk.
 
     Args:
         repeats: Processes of each kind, >= 1.
@@ -75,6 +81,8 @@ def start_up(*, repeats: int = 3) -> dict[str, list[float]]:
         for _ in range(repeats):
             for key, seconds in (_run(_FIRST_STEP, cache) | _run(_PROGRAMS, cache)).items():
                 found["first_step_cached" if key == "first_step" else key].append(seconds)
+            core = _run(_WITHOUT_SCIPY + _FIRST_STEP, cache)
+            found["first_step_core"].append(core["first_step"])
     return dict(found)
 
 

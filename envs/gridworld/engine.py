@@ -17,7 +17,7 @@ from operant.envs.gridworld.buffers import Batch, Buffers, new_buffers, unpacker
 from operant.envs.gridworld.draws import COUNTER, GENERATOR
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.jit import compiled, entry, outlined
-from operant.envs.gridworld.kernel_cache import folder, kept
+from operant.envs.gridworld.kernel_cache import keeper
 from operant.envs.gridworld.programs import Program, inlined, pointed
 from operant.envs.gridworld.world import (
     DIRECTION,
@@ -133,12 +133,11 @@ def row_functions(family: Family) -> RowFunctions:
 @functools.cache
 def compile_family(family: Family) -> Kernels:
     """Build the kernels of a family; compiled or loaded from disk on first call."""
-    unpack, rows, place = batch_unpacker(family), row_functions(family), folder(family)
-    programmed = _step(rows, unpack, pointed(rows.features), "programmed")
+    unpack, rows, kept = batch_unpacker(family), row_functions(family), keeper(family)
     return Kernels(
-        step=kept(_step(rows, unpack), family, place),
-        programmed=kept(programmed, family, place),
-        reset=kept(_reset(rows, unpack), family, place),
+        step=kept(_step(rows, unpack)),
+        programmed=kept(_step(rows, unpack, pointed(rows.features), "programmed")),
+        reset=kept(_reset(rows, unpack)),
         drift=family.drift(GENERATOR),
         reference_layout=family.layout(GENERATOR),
     )

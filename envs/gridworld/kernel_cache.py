@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -154,23 +154,25 @@ def folder(family: Family) -> Path | None:
     return found if os.access(found, os.W_OK) else None
 
 
-def kept(kernel: Any, family: Family, place: Path | None) -> Any:
-    """Let a compiled entry point load its machine code from disk, or leave it there.
+def keeper(family: Family) -> Callable[[Any], Any]:
+    """Return what lets a family's entry points load machine code from disk, or leave it there.
 
-    Args:
-        kernel: A numba dispatcher that was not called yet.
-        family: What tells it from the same function of another family.
-        place: The family's :func:`folder`.
+    It takes a numba dispatcher that was not called yet and returns it.
     """
+    place = folder(family)
     if place is None:
-        return kernel
-    function = kernel.py_func
-    function.__qualname__ = f"{family.name}.{function.__name__}"
+        return lambda kernel: kernel
     config: Any = numba.config  # numba's stubs stop short of both names
     cache: Any = _KernelCache
-    before, config.CACHE_DIR = config.CACHE_DIR, str(place)
-    try:
-        kernel._cache = cache(function)
-    finally:
-        config.CACHE_DIR = before
-    return kernel
+
+    def kept(kernel: Any) -> Any:
+        function = kernel.py_func
+        function.__qualname__ = f"{family.name}.{function.__name__}"
+        before, config.CACHE_DIR = config.CACHE_DIR, str(place)
+        try:
+            kernel._cache = cache(function)
+        finally:
+            config.CACHE_DIR = before
+        return kernel
+
+    return kept

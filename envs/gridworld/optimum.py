@@ -21,7 +21,7 @@ from operant.envs.gridworld.engine import SAME_STEP
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.features import count
 from operant.envs.gridworld.jit import entry
-from operant.envs.gridworld.kernel_cache import kept
+from operant.envs.gridworld.kernel_cache import keeper
 from operant.envs.gridworld.solver import search, tabulate
 from operant.envs.gridworld.world import STEPS, World
 from operant.planning import steps_to_success, value_iteration
@@ -147,7 +147,7 @@ def _walker(family: Family) -> Callable[..., None]:
             state[n] = ahead
             features[n, features.shape[1] - 1] = steps
 
-    walked: Callable[..., None] = kept(walk, family)
+    walked: Callable[..., None] = keeper(family)(walk)
     return walked
 
 

@@ -25,7 +25,7 @@ from operant.envs.gridworld.engine import (
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.features import FeatureColumns
 from operant.envs.gridworld.jit import compiled, entry
-from operant.envs.gridworld.kernel_cache import kept
+from operant.envs.gridworld.kernel_cache import keeper
 from operant.envs.gridworld.world import STEPS, Size, World, cell_index
 from operant.tabular import TabularMDP
 from operant.types import Bool, Float, Oracle
@@ -180,7 +180,7 @@ def _expander(family: Family) -> Callable[..., tuple[int, int, int]]:
             state += 1
         return state, count, -1
 
-    kernel: Callable[..., tuple[int, int, int]] = kept(expand, family)
+    kernel: Callable[..., tuple[int, int, int]] = keeper(family)(expand)
     return kernel
 
 

@@ -23,7 +23,7 @@ def _rows(
             summary=summary,
             tags=("gridworld", *tags),
             tier=0,
-            order_enforce=False,
+            checks_itself=True,
         )
         for name, options in ids.items()
     ]

@@ -18,7 +18,7 @@ def _row(
         summary=summary,
         tags=("gridworld", "literature", *tags),
         tier=0,
-        order_enforce=False,
+        checks_itself=True,
     )
 
 

@@ -42,13 +42,13 @@ class EnvRow(Row):
     Attributes:
         vector_entry_point: ``"module:attribute"`` of the native batched env, or ``""``.
         tier: Cost tier for CI, 0 (fast) to 2 (slow).
-        order_enforce: False where the env itself refuses to step or render before a reset, so that
-            ``gym.make`` need not add a wrapper for it.
+        checks_itself: True where the env itself refuses what Gymnasium's ``OrderEnforcing`` and
+            ``PassiveEnvChecker`` would, so that ``gym.make`` need not add those wrappers.
     """
 
     vector_entry_point: str = ""
     tier: int = 0
-    order_enforce: bool = True
+    checks_itself: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,6 +32,7 @@ PAIR = ("DoorKey-8x8-v0", "DoorKey-16x16-v0")
 START = {
     "first_step_cold": [3.0, 9.0, 2.0],
     "first_step_cached": [0.4],
+    "first_step_core": [0.3],
     "import": [0.1],
     "swap": [0.1],
     "inline": [5.0],
