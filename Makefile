@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check docs wheel-check bench-perf clean
+.PHONY: help setup demo test test-slow check docs wheel-check bench-perf bench-training clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ wheel-check: $(VENV)/.dev ## Build sdist and wheel, compare with the tree, use t
 
 bench-perf: $(VENV)/.dev ## Measure the gridworlds' speed beside their peers' (README, Speed)
 	@exec $(BIN)/python -m operant.benchmarks.perf.gridworld $(ARGS)
+
+bench-training: $(VENV)/.dev ## Measure how fast the native PPO learns beside its peers
+	@export $(THREADS); exec $(BIN)/python -m operant.benchmarks.perf.training $(ARGS)
 
 clean: ## Remove everything that was built (not results/)
 	rm -rf $(VENV) build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache \

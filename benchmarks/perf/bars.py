@@ -87,7 +87,7 @@ def bars(
         *_engine(rates),
         *_programs(rates),
         *(
-            _at_least(
+            at_least(
                 f"rate_of_{large}",
                 f"{large}, share of the 8x8 rate",
                 0.6,
@@ -95,7 +95,7 @@ def bars(
             )
             for small, large in size_pairs
         ),
-        _at_most("memory", "memory beyond the observation, bytes per env", 700, [bytes_per_env]),
+        at_most("memory", "memory beyond the observation, bytes per env", 700, [bytes_per_env]),
         *(_threads(row) for row in scaling),
         *_start_up(start_up),
     ]
@@ -116,7 +116,7 @@ def _beside_peers(rates: Rates) -> list[Bar]:
         ("kernel", "navix", "kernel, x NAVIX, only theirs sees through", None),
     ]
     return [
-        _at_least(f"{mine}_x_{theirs}", text, goal, rates.ratios(mine, theirs))
+        at_least(f"{mine}_x_{theirs}", text, goal, rates.ratios(mine, theirs))
         for mine, theirs, text, goal in rows
     ]
 
@@ -124,32 +124,32 @@ def _beside_peers(rates: Rates) -> list[Bar]:
 def _engine(rates: Rates) -> list[Bar]:
     """Ours beside ours."""
     return [
-        _at_least(
+        at_least(
             "vector_share",
             "make_vec N=1024, share of the kernel",
             0.8,
             rates.ratios("vector", "kernel"),
         ),
-        _at_least(
+        at_least(
             "vector_features_share",
             "make_vec N=1024 with features, share of that kernel",
             0.8,
             rates.ratios("vector_features", "kernel_features"),
         ),
-        _at_most(
+        at_most(
             "features",
             "features, slowdown of the kernel",
             0.25,
             _slowdown(rates, "kernel_features"),
         ),
-        _at_most("scalar", "scalar step, us", 2, rates.figures(lambda rate: 1e6 / rate, "scalar")),
-        _at_most(
+        at_most("scalar", "scalar step, us", 2, rates.figures(lambda rate: 1e6 / rate, "scalar")),
+        at_most(
             "level",
             "a new level, ns beside showing it",
             100,
             rates.figures(lambda drawn, shown: 1e9 / drawn - 1e9 / shown, "levels", "views"),
         ),
-        _at_most(
+        at_most(
             "reset_often",
             "a new level every 10 steps, slowdown",
             0.15,
@@ -161,13 +161,13 @@ def _engine(rates: Rates) -> list[Bar]:
 def _programs(rates: Rates) -> list[Bar]:
     """Reward programs beside the kernel that computes the features they read."""
     return [
-        _at_most(
+        at_most(
             "program_inlined",
             "reward program inlined, slowdown",
             0.05,
             _slowdown(rates, "inlined", "kernel_features"),
         ),
-        _at_most(
+        at_most(
             "program_swapped",
             "reward program by address, slowdown",
             0.2,
@@ -179,7 +179,7 @@ def _programs(rates: Rates) -> list[Bar]:
 def _threads(row: Mapping[str, Any]) -> Bar:
     """Threads must never cost, and not collapse beside other work."""
     where = "beside a busy process" if row["busy"] else "alone"
-    return _at_least(
+    return at_least(
         f"threads_{row['N']}{'_busy' if row['busy'] else ''}",
         f"threads N={row['N']}, x serial, {where}",
         0.8 if row["busy"] else 1 - SLACK,
@@ -198,14 +198,16 @@ def _start_up(seconds: Mapping[str, Sequence[float]]) -> list[Bar]:
         ("inline", "a new program inlined, to its first step, CPU-s", None),
         ("inline_again", "a further one inlined, CPU-s", None),
     ]
-    return [_at_most(key, text, goal, seconds[key]) for key, text, goal in rows]
+    return [at_most(key, text, goal, seconds[key]) for key, text, goal in rows]
 
 
-def _at_least(key: str, text: str, goal: float | None, values: Sequence[float]) -> Bar:
+def at_least(key: str, text: str, goal: float | None, values: Sequence[float]) -> Bar:
+    """Return a bar whose goal is a lower bound."""
     return Bar(key, text, goal, True, values)
 
 
-def _at_most(key: str, text: str, goal: float | None, values: Sequence[float]) -> Bar:
+def at_most(key: str, text: str, goal: float | None, values: Sequence[float]) -> Bar:
+    """Return a bar whose goal is an upper bound."""
     return Bar(key, text, goal, False, values)
 
 

@@ -181,12 +181,16 @@ def serve(chunk: Chunk, requests: Iterable[str], answers: TextIO) -> None:
         print(units, spent, file=answers, flush=True)
 
 
-def main() -> None:
-    """Build the contender that the command line names, warm it up and serve."""
+def main(contenders: Iterable[PeerContender] = CONTENDERS) -> None:
+    """Build the contender that the command line names, warm it up and serve.
+
+    Args:
+        contenders: Those that there are.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a peer prints must not end up among the answers
     os.environ["JAX_PLATFORMS"] = "cpu"
-    contender = {row.key: row for row in CONTENDERS}[sys.argv[1]]
+    contender = {row.key: row for row in contenders}[sys.argv[1]]
     chunk = contender.build()
     for _ in range(3):  # JAX compiles at the first calls
         chunk()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,44 +96,61 @@ class Worker:
         return answer
 
 
-def install(folder: Path) -> dict[str, Path]:
-    """Create an environment for every peer of ``PINS``, or complete those that are there.
+def install(
+    folder: Path, pins: Mapping[str, tuple[str, ...]] = PINS, *, beside_ours: Collection[str] = ()
+) -> dict[str, Path]:
+    """Create an environment for every peer, or complete those that are there.
 
     Args:
         folder: Where; about 1 GB per peer.
+        pins: Peer -> what to install.
+        beside_ours: Peers whose environment also sees the packages of this interpreter, after its
+            own; for those that work together with Operant.
 
     Returns:
         Peer -> its interpreter, also where that failed: the worker will say what is missing.
     """
     pythons = {}
-    for peer, pins in PINS.items():
+    for peer, wanted in pins.items():
         place = folder.absolute() / peer
         python = place / "bin" / "python"
-        print(f"installing {' '.join(pins)} into {place}", file=sys.stderr)
+        print(f"installing {' '.join(wanted)} into {place}", file=sys.stderr)
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=False)
+        if peer in beside_ours:
+            _show_ours(place)
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
-        subprocess.run([*pip, *pins], check=False, stdout=sys.stderr)
+        subprocess.run([*pip, *wanted], check=False, stdout=sys.stderr)
         pythons[peer] = python
     return pythons
 
 
+def _show_ours(place: Path) -> None:
+    """Let the interpreter of an environment find this one's packages where it has none itself."""
+    for folder in place.glob("lib/python*/site-packages"):
+        ours = sysconfig.get_path("purelib")
+        (folder / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+
+
 @contextlib.contextmanager
 def running(
-    pythons: Mapping[str, Path], script: Path = SCRIPT
+    pythons: Mapping[str, Path],
+    script: Path = SCRIPT,
+    rows: Sequence[peer_worker.PeerContender] | None = None,
 ) -> Iterator[tuple[list[Contender], dict[str, str]]]:
     """Start the workers of all peers, and end them.
 
     Args:
         pythons: Peer -> interpreter.
         script: The program they run.
+        rows: What the program can time; None for what :mod:`.peer_worker` can.
 
     Yields:
         The contenders, and key -> reason for those that cannot be measured.
     """
     contenders, missing = [], {}
     with contextlib.ExitStack() as stack:
-        for row in peer_worker.CONTENDERS:
+        for row in peer_worker.CONTENDERS if rows is None else rows:
             if row.peer not in pythons:
                 missing[row.key] = f"no interpreter given for {row.peer}"
                 continue

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch, means
+from operant.benchmarks.playback import play
 from operant.benchmarks.records import EvalTable
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.errors import InterruptedRunError, OperantError
@@ -287,6 +289,42 @@ def test_success_is_that_of_the_first_episode(tiny: Spec, monkeypatch: pytest.Mo
     assert table.length.tolist() == [8 if is_even else 2 for is_even in even]
     assert table.true_return.tolist() == [1.0] * 4
     assert Evaluator(run).references().random["success"] == 0.5
+
+
+class Counting:
+    """A policy that remembers how many steps it has taken in each episode."""
+
+    memory_shape = (1,)
+
+    def __init__(self) -> None:
+        self.seen: list[list[float]] = []
+
+    def act(self, obs: Any, *, deterministic: bool) -> Any:
+        raise NotImplementedError
+
+    def act_from(self, obs: Any, memory: Any, *, deterministic: bool) -> Any:
+        self.seen.append(memory[:, 0].tolist())
+        return np.zeros((len(obs), 1), np.float32), memory + 1
+
+    def sampling(self, seed: int) -> Any:
+        return contextlib.nullcontext()
+
+
+def test_memory_is_per_row_and_ends_with_the_episode(
+    tiny: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = gym.envs.registration.EnvSpec("Sparse-v0", Sparse)
+    monkeypatch.setitem(gym.registry, "Sparse-v0", spec)
+    run, policy = tiny(env_id="Sparse-v0", env_kwargs={}, design="none"), Counting()
+    evaluator = Evaluator(run)
+    lengths = evaluator.score_policy(policy, deterministic=True, step=0).length.tolist()
+    assert set(lengths) == {2, 8}
+    for row, length in enumerate(lengths):
+        later = [0, 1, 2] * 3  # a level that is not seeded takes 3 steps
+        assert [memory[row] for memory in policy.seen] == [*range(length), *later][:8]
+    played = Counting()
+    list(play(run, played, gym.make("Sparse-v0"), deterministic=True))
+    assert played.seen == [[t] for t in range(lengths[0])]
 
 
 def test_batches_end_episodes_within_the_step() -> None:
