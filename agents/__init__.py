@@ -1,6 +1,7 @@
 """Agents: what learns or plans. Importing this loads no learning library.
 
 A learner is made by id and trains on a vector env; a planner is a function of an explicit MDP.
+``PPO`` is the native PPO with the interface of Stable-Baselines3's.
 """
 
 from __future__ import annotations
@@ -16,13 +17,30 @@ if TYPE_CHECKING:
     import gymnasium as gym
 
     from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Json, Policy
+    from operant.agents.ppo import PPO
 
 if not __name__.startswith("operant."):  # the repository root is on sys.path when it is the cwd
     raise ImportError(
         "import operant.agents, not agents: the folder is part of the operant package"
     )
 
-__all__ = ["agent_row", "list_agents", "load_policy", "make_agent", "make_config", "registry"]
+__all__ = [
+    "PPO",
+    "agent_row",
+    "list_agents",
+    "load_policy",
+    "make_agent",
+    "make_config",
+    "registry",
+]
+
+
+def __getattr__(name: str) -> Any:  # PEP 562: torch and SB3 are loaded by who asks for PPO
+    if name == "PPO":
+        from operant.agents.ppo import PPO
+
+        return PPO
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @functools.cache
@@ -43,8 +61,8 @@ def agent_row(name: str) -> AgentRow:
 def list_agents(kind: Literal["learner", "planner"] | None = None) -> list[str]:
     """Return the ids of all agents, or of those of one kind.
 
-    >>> list_agents("learner")
-    ['ppo', 'sb3-dqn', 'sb3-ppo']
+    >>> "ppo" in list_agents("learner"), "ppo" in list_agents("planner")
+    (True, False)
     """
     return [name for name in registry().ids() if kind is None or agent_row(name).kind == kind]
 

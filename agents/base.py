@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from operant.errors import GammaMismatchError
-from operant.types import Obs
+from operant.types import Bool, Obs
 from operant.wrapping import autoreset_mode, layers
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -80,6 +80,62 @@ class Policy(Protocol):
 
     def sampling(self, seed: int) -> AbstractContextManager[None]:
         """Make :meth:`act` reproducible within the context; see :meth:`Agent.sampling`."""
+
+
+@runtime_checkable
+class RecurrentPolicy(Policy, Protocol):
+    """A policy that may remember: what it does then depends on the episode so far.
+
+    A memory is an array of float32, one entry per row; zeros are the memory at the start of an
+    episode. :class:`Player` keeps it for the caller.
+    """
+
+    @property
+    def memory_shape(self) -> tuple[int, ...] | None:
+        """Shape of what is remembered of one row, or None if nothing is, and :meth:`act` is all."""
+
+    def act_from(self, obs: Obs, memory: Array, *, deterministic: bool) -> tuple[Array, Array]:
+        """Choose one action per row from what is remembered and seen.
+
+        Args:
+            obs: Batch of observations, leading axis (B,).
+            memory: (B, *memory_shape) before this observation; it is not changed.
+            deterministic: True for the mode of the policy, False to sample from it.
+
+        Returns:
+            (B, ...) actions, and the memory after this observation.
+        """
+
+
+class Player:
+    """Lets any policy act in B running episodes, and keeps what it remembers of them.
+
+    Attributes:
+        memory: (B, ...) what is remembered, or None if the policy remembers nothing.
+    """
+
+    def __init__(self, policy: Policy, rows: int) -> None:
+        """Start B episodes.
+
+        Args:
+            policy: What acts.
+            rows: B >= 1.
+        """
+        self._policy = policy
+        shape = policy.memory_shape if isinstance(policy, RecurrentPolicy) else None
+        self.memory: Array | None = None if shape is None else np.zeros((rows, *shape), np.float32)
+
+    def act(self, obs: Obs, *, deterministic: bool) -> Array:
+        """Choose one action per row; see :meth:`Agent.act`."""
+        if self.memory is None or not isinstance(self._policy, RecurrentPolicy):
+            return self._policy.act(obs, deterministic=deterministic)
+        actions, self.memory = self._policy.act_from(obs, self.memory, deterministic=deterministic)
+        return actions
+
+    def forget(self, ended: Bool) -> None:
+        """Start new episodes in some rows, (B,) bool; to be called before they act again."""
+        if self.memory is not None:
+            self.memory[ended] = 0
 
 
 class Agent(abc.ABC):

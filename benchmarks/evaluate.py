@@ -12,10 +12,12 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from operant import envs, reward_design
+from operant.agents.base import Player, Policy
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
 from operant.errors import InterruptedRunError, OperantError
 from operant.seeding import SeedTree
+from operant.types import Bool
 from operant.wrapping import final_success
 
 Act: TypeAlias = Callable[[Any, int], npt.NDArray[Any]]
@@ -51,12 +53,31 @@ class Evaluator:
         self._batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
         self._should_stop = should_stop
 
-    def score(self, act: Act, *, step: int) -> EvalTable:
+    def score_policy(self, policy: Policy, *, deterministic: bool, step: int) -> EvalTable:
+        """Score what an agent has learned, with a memory per row if it has any; see :meth:`score`.
+
+        Args:
+            policy: What acts.
+            deterministic: True for the mode of the policy, False to sample from it.
+            step: Env steps trained so far, written into the table.
+        """
+        player = Player(policy, self._spec.evaluation.episodes)
+        return self.score(
+            lambda obs, t: player.act(obs, deterministic=deterministic),  # noqa: ARG005
+            step=step,
+            on_end=player.forget,
+        )
+
+    def score(
+        self, act: Act, *, step: int, on_end: Callable[[Bool], None] = lambda _: None
+    ) -> EvalTable:
         """Play the first episode of every row; the design rides along only to be read.
 
         Args:
             act: The policy.
             step: Env steps trained so far, written into the table.
+            on_end: Told in which rows, (B,) bool, an episode has ended; another one starts there,
+                which is not scored.
 
         Raises:
             InterruptedRunError: If a stop was asked for before all episodes had ended.
@@ -85,6 +106,7 @@ class Evaluator:
             if done.any():
                 success |= done & self._success(infos)
             running &= ~done
+            on_end(np.asarray(terminated | truncated, np.bool_))
             t += 1
         return EvalTable(
             step=np.full(episodes, step, np.int64),

@@ -194,9 +194,8 @@ class Run:
     def _evaluate(self, agent: Agent) -> EvalTable:
         deterministic = self._spec.evaluation.deterministic
         with agent.sampling(self._tree.seed(f"evaluation {agent.num_steps}")):
-            return self._evaluator.score(
-                lambda obs, t: agent.act(obs, deterministic=deterministic),  # noqa: ARG005
-                step=agent.num_steps,
+            return self._evaluator.score_policy(
+                agent, deterministic=deterministic, step=agent.num_steps
             )
 
     def _cost(self) -> dict[str, Any]:

@@ -30,9 +30,11 @@ def test_the_examples_of_a_module_hold(name: str) -> None:
 
 
 def test_the_python_of_the_pages_runs(tmp_path: Path) -> None:
-    pages = [(ROOT / page).read_text() for page in ("README.md", "docs/quickstart.md")]
+    pages = [
+        (ROOT / page).read_text() for page in ("README.md", "docs/quickstart.md", "docs/agents.md")
+    ]
     blocks = re.findall(r"```python\n(.*?)```", "\n".join(pages), re.DOTALL)
-    assert len(blocks) >= 3
+    assert len(blocks) >= 6
     code = "\n".join(blocks).replace("100_000", "64")  # one rollout, not a training
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd=tmp_path

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
+from torch import Tensor
 
 from operant.agents.base import AnyVectorEnv, Array, Arrays, Json
 from operant.agents.native.config import REWARD
@@ -16,6 +17,7 @@ from operant.agents.native.encoder import Encoder, check_finite
 from operant.agents.native.episodes import Episodes
 from operant.agents.native.heads import Head
 from operant.agents.native.rollout import Finals, RolloutBuffer
+from operant.agents.native.watcher import RolloutStopped, Step, Watcher
 from operant.arrays import section
 from operant.types import Bool, Obs, take_rows
 from operant.wrapping import autoreset_mode, layers
@@ -31,6 +33,7 @@ class Collector:
         env: The vector env.
         mode: Its autoreset mode.
         episodes: Statistics of the last episodes.
+        running: Transitions of the rollout that is being watched, pseudo-steps not counted.
         env_seconds: Time spent inside the env so far.
     """
 
@@ -40,37 +43,82 @@ class Collector:
         Raises:
             ValueError: If the env does not say its autoreset mode.
         """
+        self._encoder, self._head = encoder, head
+        self._attach(env)
+        self.episodes = Episodes(env.num_envs)
+        self.env_seconds = 0.0
+        self.running = 0
+        self._seed: int | None = None
+        self._begun = self._stands = False
+        self._ended = np.zeros(env.num_envs, np.bool_)
+
+    def _attach(self, env: AnyVectorEnv) -> None:
         mode = autoreset_mode(env)
         if mode is None:
             raise ValueError(
                 "env.metadata['autoreset_mode'] must name the autoreset mode, it lacks"
             )
-        self.env, self.mode, self._encoder, self._head = env, mode, encoder, head
-        self.episodes = Episodes(env.num_envs)
-        self.env_seconds = 0.0
-        self._seed: int | None = None
-        self._begun = self._stands = False
-        self._ended = np.zeros(env.num_envs, np.bool_)
+        self.env, self.mode = env, mode
+        self._designs = [layer for layer in layers(env) if hasattr(layer, "design_seconds")]
+
+    @property
+    def design_seconds(self) -> float:
+        """Time spent inside reward designs so far, which is part of :attr:`env_seconds`."""
+        return sum((layer.design_seconds for layer in self._designs), 0.0)
+
+    @property
+    def stands(self) -> bool:
+        """True between two rollouts of running episodes; else the env is reset before the next."""
+        return self._stands
 
     @property
     def pseudo_steps(self) -> bool:
         """True if the step after an episode's end only resets (NEXT_STEP autoreset)."""
         return self.mode is AutoresetMode.NEXT_STEP
 
+    def to_env(self, actions: Tensor) -> Any:
+        """Return stored actions as the env takes them."""
+        return self._head.to_env(actions)
+
     def restart(self, seed: int) -> None:
         """Reset the env with this seed before the next step: row i with ``seed + i``."""
-        self._seed, self._begun, self._stands = seed, False, False
+        self._seed = seed
+        self.renew()
 
-    def collect(self, rollout: RolloutBuffer, decide: Decide) -> None:
+    def renew(self) -> None:
+        """Reset the env before the next step; it goes on with its own random numbers."""
+        self._begun = self._stands = False
+        self.running = 0
+
+    def replace(self, env: AnyVectorEnv, *, renew: bool) -> None:
+        """Step another env with as many rows from now on.
+
+        Args:
+            env: The env.
+            renew: True to reset it first; False if it stands where the old one stands.
+
+        Raises:
+            ValueError: If the env does not say its autoreset mode.
+        """
+        self._attach(env)
+        if renew:
+            self.renew()
+
+    def collect(
+        self, rollout: RolloutBuffer, decide: Decide, watcher: Watcher | None = None
+    ) -> None:
         """Fill a rollout.
 
         Raises:
             ValueError: If the env returns what is not finite, or leaves out what is needed.
+            RolloutStopped: If the watcher says so. The episodes are then over: the env is reset
+                before the next rollout.
         """
         if not self._stands:
             self._start(rollout)
         self._stands = False  # whatever interrupts the rollout, it cannot be continued
         self._begun = True
+        self.running = 0
         rollout.begin()
         for t in range(rollout.steps):
             actions = decide(t)
@@ -90,7 +138,12 @@ class Collector:
             if self.mode is AutoresetMode.DISABLED and done.any():
                 self._reset_rows(rollout, t + 1, done)
             self._ended = done.copy()
-        self._stands = True
+            if watcher is not None:
+                self.running += len(done) if real is None else int(real.sum())
+                if not watcher.stepped(Step(t, actions, obs, reward, terminated, truncated, infos)):
+                    steps, self.running = self.running, 0
+                    raise RolloutStopped(steps)
+        self._stands, self.running = True, 0
 
     def _start(self, rollout: RolloutBuffer) -> None:
         obs, infos = self.env.reset(seed=self._seed)
@@ -140,7 +193,8 @@ class Collector:
             final = _stacked([infos["final_obs"][row] for row in rows.tolist()])
         else:
             raise ValueError("infos['final_obs'] must hold the last observations of ended rows")
-        rollout.finals.append(Finals(t, torch.from_numpy(rows), self._encoder.parts(final)))
+        parts = {key: torch.from_numpy(part) for key, part in self._encoder.parts(final).items()}
+        rollout.finals.append(Finals(t, torch.from_numpy(rows), parts))
 
     def _store_masks(
         self, rollout: RolloutBuffer, slot: int, infos: Mapping[str, Any], done: Bool
@@ -189,11 +243,15 @@ class Collector:
             return {}, {**meta, "exact": False}
         env: Arrays = self.env.get_state()  # type: ignore[attr-defined]
         arrays = {f"env/{name}": np.array(value) for name, value in env.items()}
-        arrays |= {f"obs/{key}": part[-1].cpu().numpy().copy() for key, part in rollout.obs.items()}
+        return {**arrays, **self.standing(rollout)}, meta
+
+    def standing(self, rollout: RolloutBuffer) -> Arrays:
+        """Return what the agent knows of the running episodes, without the env's own state."""
+        arrays = {f"obs/{key}": part[-1].cpu().numpy().copy() for key, part in rollout.obs.items()}
         arrays |= {f"running/{name}": part for name, part in self.episodes.arrays().items()}
         if rollout.masks is not None:
             arrays["mask"] = rollout.masks[-1].cpu().numpy().copy()
-        return {**arrays, "ended": self._ended.copy()}, meta
+        return {**arrays, "ended": self._ended.copy()}
 
     def load_state(self, rollout: RolloutBuffer, arrays: Mapping[str, Array], meta: Json) -> None:
         """Restore what :meth:`state` returned; without arrays the env is reset."""
@@ -202,6 +260,11 @@ class Collector:
         if not self._stands:
             return
         self.env.set_state(section(arrays, "env"))  # type: ignore[attr-defined]
+        self.stand(rollout, arrays)
+
+    def stand(self, rollout: RolloutBuffer, arrays: Mapping[str, Array]) -> None:
+        """Restore what :meth:`standing` returned, around an env that stands there."""
+        self._begun = self._stands = True
         rollout.set_obs(rollout.steps, section(arrays, "obs"))
         self.episodes.load_arrays(section(arrays, "running"))
         self._ended = arrays["ended"].copy()

@@ -51,6 +51,7 @@ class PPOConfig(AgentConfig):
         learning_rate: Step size of Adam, > 0 at the start; a number or a schedule.
         n_steps: Env steps per row and rollout, >= 1.
         batch_size: Transitions per gradient step, >= 2; a larger one than the rollout is all of it.
+            With ``recurrent``, rounded to whole sequences of ``bptt_horizon`` steps, at least one.
         n_epochs: Passes over each rollout, >= 1.
         gae_lambda: Trace decay of the advantage estimate, in [0, 1].
         clip_range: The ratio of probabilities is clipped to ``1 +- clip_range``, > 0 at the start;
@@ -70,10 +71,22 @@ class PPOConfig(AgentConfig):
             vectors; see :class:`operant.agents.native.encoder.Encoder`.
         threads: Torch threads while the agent computes, >= 1.
         device: Torch device of networks and rollouts. Exact resume is promised on the CPU only.
+        compile: True to compile the network's passes with ``torch.compile``, on a GPU with CUDA
+            graphs. Compiling takes up to a minute, which small networks on a CPU do not win back.
         deduplicate: True to evaluate the network once per different observation, which is exact and
             several times faster where observations repeat, as in grid worlds; needs categorical
-            actions, no hooks and the CPU. ``"auto"``: where it is possible and pays, which the
-            share of different observations tells. Masked actions are always evaluated densely.
+            actions, no memory, no hooks that bias actions or add to the loss, and the CPU. With
+            masks, observation and mask count together. ``"auto"``: where it is possible and pays,
+            which the share of different observations tells.
+        recurrent: ``"lstm"`` or ``"gru"`` to put a memory between the encoder and the networks of
+            policy and values, which share it; None for none. It is kept across rollouts, and
+            cleared where an episode starts. Hooks are given observations without what is
+            remembered.
+        recurrent_units: Units per layer of the memory, >= 1.
+        recurrent_layers: Layers of the memory, >= 1.
+        bptt_horizon: Steps that gradients run back through the memory, a divisor of ``n_steps``;
+            None for the whole rollout. Each sequence starts from what was remembered there when it
+            was collected.
         reward_streams: Name -> fields of :class:`Stream`; ``gamma`` defaults to the agent's. The
             stream ``"reward"`` is the env's reward; any other name is looked up in the env's
             ``infos["reward_terms"]``, unless a hook provides it. Empty: the env's reward alone.
@@ -100,7 +113,12 @@ class PPOConfig(AgentConfig):
     encoder: Literal["onehot", "flat"] = "flat"
     threads: int = 1
     device: str = "cpu"
+    compile: bool = False
     deduplicate: Literal["auto"] | bool = "auto"
+    recurrent: Literal["lstm", "gru"] | None = None
+    recurrent_units: int = 256
+    recurrent_layers: int = 1
+    bptt_horizon: int | None = None
     reward_streams: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,7 +130,7 @@ class PPOConfig(AgentConfig):
         super().__post_init__()
         _check_schedule("learning_rate", self.learning_rate)
         _check_schedule("clip_range", self.clip_range)
-        for name in ("n_steps", "n_epochs", "threads"):
+        for name in ("n_steps", "n_epochs", "threads", "recurrent_units", "recurrent_layers"):
             _check_count(name, getattr(self, name), 1)
         _check_count("batch_size", self.batch_size, 2)
         check_range("gae_lambda", self.gae_lambda, 0.0, 1.0)
@@ -123,12 +141,27 @@ class PPOConfig(AgentConfig):
             if not (value is None and name != "max_grad_norm"):
                 _check_positive(name, value)
         _check_choice("activation", self.activation, ("tanh", "relu"))
+        if not isinstance(self.compile, bool):
+            raise ValueError(f"compile must be True or False, got {self.compile!r}")
         if self.deduplicate != "auto" and not isinstance(self.deduplicate, bool):
             raise ValueError(f"deduplicate must be 'auto', True or False, got {self.deduplicate!r}")
         _check_choice("encoder", self.encoder, ("onehot", "flat"))
+        if self.recurrent is not None:
+            _check_choice("recurrent", self.recurrent, ("lstm", "gru"))
+        if self.bptt_horizon is not None:
+            _check_count("bptt_horizon", self.bptt_horizon, 1)
+            if self.n_steps % self.bptt_horizon:
+                raise ValueError(
+                    f"bptt_horizon must divide n_steps={self.n_steps}, got {self.bptt_horizon}"
+                )
         for units in (*self.units("pi"), *self.units("vf")):
             _check_count("net_arch entry", units, 1)
         self.streams()
+
+    @property
+    def horizon(self) -> int:
+        """Steps per sequence of a memory."""
+        return self.n_steps if self.bptt_horizon is None else self.bptt_horizon
 
     def units(self, part: Literal["pi", "vf"]) -> tuple[int, ...]:
         """Return the units per hidden layer of the policy's or the values' network.

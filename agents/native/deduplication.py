@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import nn
 
 from operant.agents.base import Json
+from operant.agents.native.config import PPOConfig
+from operant.agents.native.heads import Head
+from operant.agents.native.hooks import Hooks
 
 OFF_ABOVE = 0.6
 """Share of distinct inputs in a minibatch above which evaluating each of them once costs more."""
@@ -47,7 +51,7 @@ class Deduplication:
         """
         if mode != "auto" and not isinstance(mode, bool):
             raise ValueError(f"deduplicate must be 'auto', True or False, got {mode!r}")
-        self.reason = obstacle or _obstacle(network)
+        self.reason = obstacle or _stateful(network)
         if mode is True and self.reason is not None:
             raise ValueError(f"deduplicate must be 'auto' or False here: {self.reason}")
         self._auto = mode == "auto" and self.reason is None
@@ -81,7 +85,23 @@ class Deduplication:
             self.on = bool(state["on"])
 
 
-def _obstacle(network: nn.Module) -> str | None:
+def obstacle(head: Head, config: PPOConfig, hooks: Sequence[Hooks]) -> str:
+    """Say what stands against it beside the network, or return "".
+
+    Hooks do where they bias actions or take part in the loss: they are given every transition.
+    """
+    for hook in hooks:
+        for name in ("action_bias", "extra_loss", "reference_policy"):
+            if getattr(type(hook), name) is not getattr(Hooks, name):
+                return f"{type(hook).__name__}.{name} looks at every transition"
+    if head.gaussian:
+        return "the actions are not categorical"
+    if config.compile:
+        return "a compiled network would be compiled again for other numbers of inputs"
+    return "" if config.device == "cpu" else "it is done on the CPU only"
+
+
+def _stateful(network: nn.Module) -> str | None:
     """Say which module is no function of each row of its input alone, or None."""
     for name, module in network.named_modules():
         if isinstance(module, _STATEFUL) and getattr(module, "p", 1.0) > 0:

@@ -56,6 +56,10 @@ class Head(abc.ABC):
     def to_env(self, actions: Tensor) -> Array:
         """Return stored actions as the action space has them."""
 
+    @abc.abstractmethod
+    def on_device(self, actions: Tensor) -> Tensor:
+        """Return stored actions as :meth:`to_env` does, but where they are."""
+
     def check_bias(self, bias: Tensor) -> None:
         """Check what is to be added to logits, (B, outputs).
 
@@ -81,6 +85,8 @@ class Head(abc.ABC):
 class Categorical(Head):
     """Independent choices, one per group of logits: Discrete is one group, MultiDiscrete several.
 
+    A bit of MultiBinary is a choice between 0 and 1, with two logits: a mask can forbid either.
+
     Attributes:
         sizes: Choices per group; the logits of the groups are concatenated.
     """
@@ -88,13 +94,16 @@ class Categorical(Head):
     gaussian = False
     dtype = torch.int64
 
-    def __init__(self, space: spaces.Discrete | spaces.MultiDiscrete) -> None:
+    def __init__(self, space: spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) -> None:
         """Read the sizes of a space."""
         if isinstance(space, spaces.Discrete):
             self.sizes, self.shape = [int(space.n)], ()
-        else:
+        elif isinstance(space, spaces.MultiDiscrete):
             self.sizes, self.shape = [int(n) for n in space.nvec.ravel()], (space.nvec.size,)
-        self._start, self._dtype = np.asarray(space.start), space.dtype
+        else:
+            bits = int(np.prod(space.shape))
+            self.sizes, self.shape = [2] * bits, (bits,)
+        self._start, self._dtype = np.asarray(getattr(space, "start", 0)), space.dtype
         self._env_shape: tuple[int, ...] = space.shape or ()
         self.outputs = sum(self.sizes)
 
@@ -125,6 +134,11 @@ class Categorical(Head):
         """Return integers from the space's start on; see :meth:`Head.to_env`."""
         numbers = actions.cpu().numpy().reshape(-1, *self._env_shape) + self._start
         return np.asarray(numbers, self._dtype)
+
+    def on_device(self, actions: Tensor) -> Tensor:
+        """Return integers from the space's start on; see :meth:`Head.on_device`."""
+        start = torch.as_tensor(self._start, device=actions.device)
+        return actions.reshape(-1, *self._env_shape) + start
 
     def check_mask(self, mask: Tensor) -> None:
         """Check that a mask leaves an action in every group of every row; see :class:`Head`."""
@@ -203,6 +217,13 @@ class Gaussian(Head):
         numbers = actions.cpu().numpy().reshape(len(actions), *space.shape)
         return np.asarray(np.clip(numbers, space.low, space.high), space.dtype)
 
+    def on_device(self, actions: Tensor) -> Tensor:
+        """Return actions clipped to the bounds; see :meth:`Head.on_device`."""
+        low, high = (
+            torch.from_numpy(bound).to(actions) for bound in (self._space.low, self._space.high)
+        )
+        return actions.reshape(-1, *self._space.shape).clamp(low, high)
+
     def check_mask(self, mask: Tensor) -> None:  # noqa: ARG002
         """Refuse any mask; see :class:`Head`."""
         raise ValueError("action_mask is for discrete actions, and these are a Box")
@@ -212,14 +233,15 @@ def make_head(space: gym.Space[Any]) -> Categorical | Gaussian:
     """Return the head of an action space.
 
     Raises:
-        ValueError: If it is neither Discrete nor MultiDiscrete nor a Box of floats.
+        ValueError: If it is neither Discrete nor MultiDiscrete nor MultiBinary nor a Box of floats.
     """
-    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         return Categorical(space)
     if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
         return Gaussian(space)
     raise ValueError(
-        f"the action space must be Discrete, MultiDiscrete or a Box of floats, got {space}"
+        "the action space must be Discrete, MultiDiscrete, MultiBinary or a Box of floats, got "
+        f"{space}"
     )
 
 

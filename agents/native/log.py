@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from operant.agents.native.collector import Collector
@@ -16,11 +15,12 @@ from operant.agents.native.update import STATISTICS
 
 
 class Clock:
-    """Where the time of one iteration goes: env, inference, learning."""
+    """Where the time of one iteration goes: env, reward design, inference, learning."""
 
     def __init__(self, collector: Collector) -> None:
         """Start."""
-        self._collector, self._env_before = collector, collector.env_seconds
+        self._collector = collector
+        self._env_before, self._design_before = collector.env_seconds, collector.design_seconds
         self._start = self._middle = time.perf_counter()
 
     def collected(self) -> None:
@@ -30,9 +30,11 @@ class Clock:
     def shares(self) -> dict[str, float]:
         """Return the shares of the time until now, which sum to 1."""
         end, env = time.perf_counter(), self._collector.env_seconds - self._env_before
+        design = self._collector.design_seconds - self._design_before
         whole = end - self._start
         return {
-            "env_share": env / whole,
+            "env_share": (env - design) / whole,
+            "design_share": design / whole,
             "infer_share": (self._middle - self._start - env) / whole,
             "learn_share": (end - self._middle) / whole,
         }
@@ -55,14 +57,14 @@ class TrainingLog:
         """Note scalars of one group, ``"train"`` say."""
         self.scalars |= {f"{group}/{name}": float(value) for name, value in values.items()}
 
-    def update(self, rollout: RolloutBuffer, statistics: list[Tensor], episodes: Episodes) -> None:
-        """Note what one update did: the means over its minibatches.
+    def update(self, rollout: RolloutBuffer, statistics: Tensor, episodes: Episodes) -> None:
+        """Note what one update did: the means, (6,), over its minibatches.
 
         Raises:
             FloatingPointError: If the loss is NaN or infinite.
         """
         self.iterations += 1
-        means = torch.stack(statistics).mean(0).tolist()
+        means = statistics.tolist()
         if not all(map(math.isfinite, means)):
             raise FloatingPointError(
                 f"training diverged: the means of {STATISTICS} are {means}; lower learning_rate, "

@@ -1,4 +1,7 @@
-"""Networks of the native agents: a policy and values above one row of floats per observation."""
+"""Networks of the native agents: a policy and values above one row of floats per observation.
+
+Between them there may be a memory.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from torch import Tensor, nn
 
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.encoder import Encoder, Tensors
+from operant.agents.native.recurrence import Recurrence
+from operant.agents.native.sequences import Packed
 
 
 class ActorCritic(nn.Module):
@@ -20,6 +25,7 @@ class ActorCritic(nn.Module):
 
     Attributes:
         encoder: Turns observations into rows.
+        core: Memory above the rows, or None.
         log_std: Log deviations of a Gaussian policy, else None.
     """
 
@@ -47,25 +53,65 @@ class ActorCritic(nn.Module):
         """
         super().__init__()
         self.encoder = encoder
+        self.core = _core(encoder.width, config)
+        inputs = encoder.width if self.core is None else config.recurrent_units
         pi, vf = config.units("pi"), config.units("vf")
         trunks = (
             {"shared_net": pi} if config.share_features else {"policy_net": pi, "value_net": vf}
         )
         self.mlp_extractor = nn.ModuleDict(
-            {name: _mlp((encoder.width, *units), config) for name, units in trunks.items()}
+            {name: _mlp((inputs, *units), config) for name, units in trunks.items()}
         )
-        self.action_net = _linear((pi or (encoder.width,))[-1], outputs)
-        self.value_net = _linear((vf or (encoder.width,))[-1], streams)
+        self.action_net = _linear((pi or (inputs,))[-1], outputs)
+        self.value_net = _linear((vf or (inputs,))[-1], streams)
         self.log_std = nn.Parameter(torch.zeros(outputs)) if gaussian else None
         for trunk in self.mlp_extractor.values():
             _draw(trunk, math.sqrt(2), config, generator)
         _draw(self.action_net, 0.01, config, generator)
         _draw(self.value_net, 1.0, config, generator)
+        if self.core is not None:
+            self.core.draw(orthogonal=config.ortho_init, generator=generator)
         self.to(config.device)
 
-    def forward(self, obs: Tensors) -> tuple[Tensor, Tensor]:
-        """Return the policy's params, (B, P), and the values, (B, C), of a batch."""
+    def forward(self, obs: Tensors, packed: Packed | None = None) -> tuple[Tensor, Tensor]:
+        """Return the policy's params, (B, P), and the values, (B, C), of a batch.
+
+        Args:
+            obs: Observations by key, (B, ...).
+            packed: How they follow each other; needed with a memory, and not read without.
+
+        Raises:
+            ValueError: If there is a memory, and nothing says how observations follow each other.
+        """
         rows = self.encoder(obs)
+        if self.core is not None:
+            if packed is None:
+                raise ValueError(
+                    "this network has a memory: what it answers depends on earlier observations "
+                    "too; call step(obs, memory), or give packed sequences"
+                )
+            rows = self.core(rows, packed)
+        return self._answers(rows)
+
+    def step(self, obs: Tensors, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take one step with a memory.
+
+        Args:
+            obs: Observations by key, (B, ...).
+            memory: (M, B, H) before them; see :class:`Recurrence`.
+
+        Returns:
+            Params (B, P), values (B, C), and the memory after them.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.core is None:
+            raise ValueError("this network has no memory; build it with recurrent='lstm' or 'gru'")
+        rows, memory = self.core.step(self.encoder(obs), memory)
+        return *self._answers(rows), memory
+
+    def _answers(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         latent = [trunk(rows) for trunk in self.mlp_extractor.values()]
         params, values = self.action_net(latent[0]), self.value_net(latent[-1])
         if self.log_std is not None:
@@ -99,13 +145,26 @@ class _FastTanh(torch.autograd.Function):
         return result
 
 
+def _core(inputs: int, config: PPOConfig) -> Recurrence | None:
+    if config.recurrent is None:
+        return None
+    return Recurrence(
+        config.recurrent,
+        inputs=inputs,
+        units=config.recurrent_units,
+        layers=config.recurrent_layers,
+    )
+
+
 def _linear(inputs: int, outputs: int) -> nn.Linear:
     # Without initial weights, which torch would draw from its global generator.
     return nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
 
 
 def _mlp(units: Sequence[int], config: PPOConfig) -> nn.Sequential:
-    activation = Tanh if config.activation == "tanh" else partial(nn.ReLU, inplace=True)
+    # Ours is faster eagerly on a CPU; a compiler does better with what it knows.
+    tanh = Tanh if config.device == "cpu" and not config.compile else nn.Tanh
+    activation = tanh if config.activation == "tanh" else partial(nn.ReLU, inplace=True)
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(units):
         layers += [_linear(inputs, outputs), activation()]

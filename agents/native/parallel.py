@@ -8,6 +8,7 @@ same weights at every time, bit for bit.
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import socket
@@ -20,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from operant.errors import MissingExtraError, OperantError
+from operant.wrapping import layers
 
 
 class RunningMoments(Protocol):
@@ -43,6 +45,7 @@ class Ranks:
         grouped = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if grouped else 0
         self.world = dist.get_world_size() if grouped else 1
+        self._known: dict[tuple[int, str], RunningMoments] = {}
 
     def total(self, value: Tensor) -> Tensor:
         """Return the sum over all ranks of a tensor, which is left as it is."""
@@ -59,6 +62,48 @@ class Ranks:
         result = torch.tensor(value)
         dist.all_reduce(result, dist.ReduceOp.MAX)
         return int(result)
+
+    def mean(self, value: Tensor, weight: int) -> Tensor:
+        """Return the mean over all ranks of what is a mean over ``weight`` things in each."""
+        if self.world == 1:
+            return value
+        sums = self.total(torch.cat([value.flatten() * weight, value.new_tensor([weight])]))
+        return (sums[:-1] / sums[-1]).view_as(value)
+
+    def agree(self, go_on: bool) -> bool:
+        """Return whether all ranks want to go on."""
+        return self.largest(int(not go_on)) == 0
+
+    def even(self, minibatches: Iterable[Tensor]) -> Iterable[Tensor]:
+        """Return the same rows in as many minibatches as every other rank has.
+
+        Raises:
+            OperantError: If this rank has fewer rows than that.
+        """
+        if self.world == 1:
+            return minibatches
+        given = list(minibatches)
+        rows, count = torch.cat(given), self.largest(len(given))
+        if len(rows) < count:
+            raise OperantError(
+                f"rank {self.rank} has {len(rows)} transitions for {count} minibatches; give all "
+                "ranks as many envs, or choose a larger batch_size"
+            )
+        return torch.tensor_split(rows, count)
+
+    def share(self, env: Any) -> None:
+        """Let the normalisers among an env's layers know what all ranks have seen.
+
+        Called at the same times in all ranks, first before anything was seen.
+        """
+        if self.world == 1:
+            return
+        for layer in layers(env):
+            for name, moments in vars(layer).items():
+                if all(hasattr(moments, part) for part in ("mean", "var", "count")):
+                    known = self._known.setdefault((id(layer), name), copy.deepcopy(moments))
+                    self.merge(moments, known)
+                    self._known[id(layer), name] = copy.deepcopy(moments)
 
     def normalized(self, column: Tensor) -> Tensor:
         """Return numbers, (B,), shifted and scaled to mean 0 and deviation 1 over all ranks."""

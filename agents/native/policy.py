@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,6 +57,8 @@ class NativePolicy:
             config=config,
             generator=torch.Generator().manual_seed(tree.seed("weights")),
         )
+        if config.compile:  # in place: names of parameters stay as they are
+            self.model.compile(mode="default" if config.device == "cpu" else "reduce-overhead")
         self.generator = torch.Generator(config.device).manual_seed(tree.seed("actions"))
 
     def act(self, obs: Obs, *, deterministic: bool, action_mask: Array | None = None) -> Array:
@@ -67,16 +70,63 @@ class NativePolicy:
             action_mask: (B, P) True where an action is allowed, or None if all are.
 
         Raises:
-            ValueError: If the observations or the mask do not fit.
+            ValueError: If the observations or the mask do not fit, or the policy has a memory.
         """
+        if self.memory_shape is not None:
+            raise ValueError(
+                "a recurrent policy needs what it remembers: call act_from(obs, memory, ...), or "
+                "let an operant.agents.base.Player keep it"
+            )
         with computing(self._config.threads), torch.inference_mode():
             parts = self.model.encoder.tensors(obs, self._config.device)
             params, _ = self.model(parts)
-            mask = None if action_mask is None else self._mask(action_mask)
-            params = conditioned(params, self._bias(parts), mask)
-            if deterministic:
-                return self.head.to_env(self.head.mode(params))
-            return self.head.to_env(self.head.sample(params, self.generator)[0])
+            return self._chosen(parts, params, deterministic, action_mask)
+
+    def act_from(
+        self,
+        obs: Obs,
+        memory: Array,
+        *,
+        deterministic: bool,
+        action_mask: Array | None = None,
+    ) -> tuple[Array, Array]:
+        """Choose one action per row from what is remembered and seen.
+
+        Args:
+            obs: Batch of observations, leading axis (B,).
+            memory: (B, *memory_shape) before this observation, zeros where an episode starts.
+            deterministic: True for the mode of the policy, False to sample from it.
+            action_mask: (B, P) True where an action is allowed, or None if all are.
+
+        Returns:
+            (B, ...) actions, and the memory after this observation.
+
+        Raises:
+            ValueError: If observations, memory or mask do not fit, or the policy has no memory.
+        """
+        with computing(self._config.threads), torch.inference_mode():
+            parts = self.model.encoder.tensors(obs, self._config.device)
+            wanted = (len(next(iter(parts.values()))), *(self.memory_shape or ()))
+            if self.memory_shape is not None and memory.shape != wanted:
+                raise ValueError(f"memory must have the shape {wanted}, got {memory.shape}")
+            before = torch.as_tensor(memory).to(self._config.device, torch.float32)
+            params, _, after = self.model.step(parts, before.transpose(0, 1))
+            actions = self._chosen(parts, params, deterministic, action_mask)
+            return actions, np.ascontiguousarray(after.transpose(0, 1).cpu().numpy())
+
+    @property
+    def memory_shape(self) -> tuple[int, int] | None:
+        """Shape of what is remembered of one row, (M, H); None without ``config.recurrent``."""
+        return None if self.model.core is None else self.model.core.shape
+
+    def _chosen(
+        self, parts: Tensors, params: Tensor, deterministic: bool, action_mask: Array | None
+    ) -> Array:
+        mask = None if action_mask is None else self._mask(action_mask)
+        params = conditioned(params, self._bias(parts), mask)
+        if deterministic:
+            return self.head.to_env(self.head.mode(params))
+        return self.head.to_env(self.head.sample(params, self.generator)[0])
 
     @contextlib.contextmanager
     def sampling(self, seed: int) -> Iterator[None]:

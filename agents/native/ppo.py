@@ -21,18 +21,21 @@ from operant.agents.base import (
     OnRollout,
     check_gamma,
 )
-from operant.agents.native.collector import Collector
 from operant.agents.native.config import REWARD, PPOConfig, scheduled
-from operant.agents.native.deduplication import Deduplication
+from operant.agents.native.deduplication import Deduplication, obstacle
+from operant.agents.native.device_collector import make_collector
 from operant.agents.native.encoder import Encoder, Tensors
 from operant.agents.native.evaluation import Dense, Distinct, count_distinct
-from operant.agents.native.heads import Head, make_head
+from operant.agents.native.heads import make_head
 from operant.agents.native.hooks import Hooks
 from operant.agents.native.log import Clock, TrainingLog
+from operant.agents.native.parallel import Ranks
 from operant.agents.native.policy import NativePolicy, computing
+from operant.agents.native.recurrent import Recurrent
 from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.native.state import load_training_state, training_state
-from operant.agents.native.update import STATISTICS
+from operant.agents.native.update import STATISTICS, Loss
+from operant.agents.native.watcher import RolloutStopped, Watcher
 from operant.agents.weights import fill_module, module_arrays
 from operant.seeding import SeedTree
 from operant.types import Obs
@@ -50,6 +53,7 @@ class PPO(Agent):
     Attributes:
         hooks: What takes part in training; see :class:`operant.agents.native.hooks.Hooks`.
         policy: The network, and what actions are drawn from.
+        ranks: The processes that train this agent together; steps are counted over all of them.
         optimizer: Adam over the network.
         deduplication: Whether the network sees each different observation once.
         collector: Steps the env.
@@ -89,6 +93,7 @@ class PPO(Agent):
             check_gamma(env, self._streams[REWARD].gamma)
         # Not Agent.__init__, which asks for SAME_STEP: this agent knows the other modes.
         self.env, self.config, self.seed, self.hooks = env, config, seed, list(hooks)
+        self.ranks = Ranks()
         encoder = Encoder(env.single_observation_space, encoder=config.encoder)
         head = make_head(env.single_action_space)
         learner = SeedTree(seed).child(self.id).seed("learner")
@@ -96,8 +101,11 @@ class PPO(Agent):
         self.optimizer = torch.optim.Adam(
             self.policy.model.parameters(), lr=1.0, eps=1e-5, fused=True
         )
-        self.collector = Collector(env, encoder, head)
-        self.collector.restart(SeedTree(seed).seed("env"))
+        self.collector = make_collector(env, encoder, head, device=config.device)
+        self.collector.restart(self._tree.seed("env"))
+        if self.ranks.rank > 0:  # the same weights, but other levels and other actions
+            self.policy.generator.manual_seed(self._tree.seed("actions"))
+        self.ranks.share(env)
         self.rollout = RolloutBuffer(
             encoder,
             head,
@@ -107,13 +115,16 @@ class PPO(Agent):
             device=config.device,
         )
         streams = list(self._streams.values())
-        self._dense = Dense(self.policy, config, streams, self.hooks)
-        self._distinct = Distinct(self.policy, config, streams)
-        obstacle = "hooks take part in training" if self.hooks else ""
+        self._dense = (
+            Dense(self.policy, config, streams, self.ranks, self.hooks)
+            if config.recurrent is None
+            else Recurrent(self.policy, config, streams, self.ranks, self.hooks, self.collector)
+        )
+        self._distinct = Distinct(self.policy, config, streams, self.ranks)
         self.deduplication = Deduplication(
             config.deduplicate,
             self.policy.model,
-            obstacle=obstacle or _no_deduplication(head, config),
+            obstacle=obstacle(head, config, self.hooks),
         )
         self._num_steps = self.num_updates = 0
         self._progress = 0.0
@@ -126,36 +137,65 @@ class PPO(Agent):
         """Env transitions trained on so far, summed over all rows and :meth:`learn` calls."""
         return self._num_steps
 
-    def learn(self, total_steps: int, on_rollout: OnRollout | None = None) -> None:
-        """Train until ``num_steps >= total_steps``; see :meth:`Agent.learn`."""
+    def learn(
+        self,
+        total_steps: int,
+        on_rollout: OnRollout | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        """Train until ``num_steps >= total_steps``, or a watcher stops it; see :class:`Agent`."""
         start, before = time.perf_counter(), self._num_steps
-        while on_rollout is None or on_rollout(self) is not False:
+        while self.ranks.agree(on_rollout is None or on_rollout(self) is not False):
             if self._num_steps >= total_steps:
                 return
             with computing(self.config.threads):
                 clock = Clock(self.collector)
-                self.collect()
+                try:
+                    self.collect(watcher)
+                except RolloutStopped as stop:
+                    self._num_steps += stop.steps
+                    return
                 clock.collected()
                 self._progress = min(1.0, self._num_steps / total_steps)
                 self.train_on(self.rollout)
             self.log.times(clock, self._num_steps - before, time.perf_counter() - start)
 
-    def collect(self) -> RolloutBuffer:
+    @property
+    def _tree(self) -> SeedTree:
+        """Seeds of what differs between ranks."""
+        tree = SeedTree(self.seed)
+        return tree if self.ranks.rank == 0 else tree.child(f"rank {self.ranks.rank}")
+
+    def restart(self) -> None:
+        """Count transitions from 0 again, and start new episodes."""
+        self._num_steps = 0
+        self.collector.renew()
+        self.collector.episodes.forget()
+
+    def collect(self, watcher: Watcher | None = None) -> RolloutBuffer:
         """Fill :attr:`rollout` with the current policy, and compute its advantages."""
         with torch.no_grad():
-            self._distinct.begin(self.rollout)
-            self.collector.collect(self.rollout, self._decide)
+            self._evaluation.begin(self.rollout)
+            self.collector.collect(self.rollout, self._decide, watcher)
+            self._evaluation.end(self.rollout)
             self._credit(self.rollout)
-        self._num_steps += int(self.rollout.valid.sum())
+        self._num_steps += int(self.ranks.total(self.rollout.valid.sum()))
+        self.ranks.share(self.env)
         for hook in self.hooks:
             hook.on_rollout_end(self)
+        if watcher is not None:
+            watcher.collected()
         return self.rollout
+
+    @property
+    def memory(self) -> Recurrent | None:
+        """What is remembered of the running episodes, with ``config.recurrent``."""
+        return self._dense if isinstance(self._dense, Recurrent) else None
 
     @property
     def _evaluation(self) -> Dense | Distinct:
         """How the network is evaluated; the same from a rollout's start to its last update."""
-        distinct = self.deduplication.on and self.rollout.masks is None
-        return self._distinct if distinct else self._dense
+        return self._distinct if self.deduplication.on else self._dense
 
     def train_on(self, rollout: RolloutBuffer) -> None:
         """Update the networks on a rollout whose advantages are known."""
@@ -163,39 +203,37 @@ class PPO(Agent):
         clip_range = scheduled(self.config.clip_range, self._progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        statistics = self._descend(rollout, clip_range)
+        statistics = torch.stack(self._descend(rollout, clip_range)).mean(0)
         self._watch(rollout)
-        self.log.update(rollout, statistics, self.collector.episodes)
+        self.log.update(rollout, self.ranks.mean(statistics, 1), self.collector.episodes)
         now = {"learning_rate": rate, "clip_range": clip_range, "n_updates": self.num_updates}
         self.log.add("train", {**now, **self._std()})
         self.log.add("time", {"total_timesteps": self._num_steps})
 
     def _descend(self, rollout: RolloutBuffer, clip_range: float) -> list[Tensor]:
         """Take the gradient steps, and return the statistics of each minibatch."""
-        config, model, evaluation = self.config, self.policy.model, self._evaluation
-        positions = rollout.positions()
+        config, evaluation = self.config, self._evaluation
+        parameters = list(self.policy.model.parameters())
         statistics: list[Tensor] = []
         for _ in range(config.n_epochs):
             self.num_updates += 1
-            order = torch.randperm(
-                len(positions), generator=self.policy.generator, device=positions.device
-            )
-            for rows in torch.split(positions[order], config.batch_size):
-                # In their order: the loss does not mind, and memory is read forwards.
-                loss = evaluation.loss(rollout, rows.sort().values, clip_range)
+            minibatches = evaluation.minibatches(rollout, self.policy.generator)
+            for rows in self.ranks.even(minibatches):
+                loss = evaluation.loss(rollout, rows, clip_range)
                 statistics.append(loss.statistics)
-                if self._too_far(loss.statistics):
+                if self._too_far(loss):
                     return statistics
                 self.optimizer.zero_grad()
                 loss.total.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+                self.ranks.average_gradients(parameters, loss.size)
+                torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
                 self.optimizer.step()
         return statistics
 
     def _watch(self, rollout: RolloutBuffer) -> None:
         """Let the share of distinct observations decide about the next rollout."""
         seen, self._distinct.seen = self._distinct.seen, [0, 0]
-        if self.deduplication.watches and rollout.masks is None:
+        if self.deduplication.watches:
             if not self.deduplication.on:
                 rows = rollout.positions()[: self.config.batch_size]
                 seen = [count_distinct(rollout, rows), len(rows)]
@@ -205,7 +243,8 @@ class PPO(Agent):
     def _decide(self, step: int) -> Array:
         """Choose the actions of a step; they and what the update needs go into the rollout."""
         self._evaluation.decide(self.rollout, step, self._bias(self.rollout.obs_at(step)))
-        return self.policy.head.to_env(self.rollout.actions[step])
+        actions: Array = self.collector.to_env(self.rollout.actions[step])
+        return actions
 
     def _bias(self, obs: Tensors) -> Tensor | None:
         biases = [bias for hook in self.hooks if (bias := hook.action_bias(obs)) is not None]
@@ -221,8 +260,10 @@ class PPO(Agent):
             for name, rewards in hook.reward_streams(rollout).items():
                 rollout.set_stream(name, rewards)
         rollout.check_rewards()
+        evaluation = self._evaluation
         rollout.finish(
-            self._evaluation.values,
+            evaluation.last_values(rollout),
+            evaluation.final_values(rollout) if rollout.finals else None,
             pseudo_steps=self.collector.pseudo_steps,
             streams=list(self._streams.values()),
             gae_lambda=self.config.gae_lambda,
@@ -236,12 +277,12 @@ class PPO(Agent):
         log_std = self.policy.model.log_std
         return {} if log_std is None else {"std": float(log_std.detach().exp().mean())}
 
-    def _too_far(self, statistics: Tensor) -> bool:
+    def _too_far(self, loss: Loss) -> bool:
         limit = self.config.target_kl
-        return (
-            limit is not None
-            and float(statistics[STATISTICS.index("approx_kl")]) > KL_SLACK * limit
-        )
+        if limit is None:
+            return False
+        kl = loss.statistics[STATISTICS.index("approx_kl")]
+        return float(self.ranks.mean(kl, loss.size)) > KL_SLACK * limit
 
     def metrics(self) -> dict[str, float]:
         """Return the last training scalars under SB3's names, e.g. ``"train/value_loss"``."""
@@ -252,6 +293,24 @@ class PPO(Agent):
     def act(self, obs: Obs, *, deterministic: bool, action_mask: Array | None = None) -> Array:
         """Choose one action per row; see :meth:`NativePolicy.act`."""
         return self.policy.act(obs, deterministic=deterministic, action_mask=action_mask)
+
+    def act_from(
+        self,
+        obs: Obs,
+        memory: Array,
+        *,
+        deterministic: bool,
+        action_mask: Array | None = None,
+    ) -> tuple[Array, Array]:
+        """Choose one action per row from a memory; see :meth:`NativePolicy.act_from`."""
+        return self.policy.act_from(
+            obs, memory, deterministic=deterministic, action_mask=action_mask
+        )
+
+    @property
+    def memory_shape(self) -> tuple[int, int] | None:
+        """Shape of what is remembered of one row; see :attr:`NativePolicy.memory_shape`."""
+        return self.policy.memory_shape
 
     def sampling(self, seed: int) -> AbstractContextManager[None]:
         """Draw from a stream of this seed; see :meth:`Agent.sampling`."""
@@ -268,7 +327,7 @@ class PPO(Agent):
         load_training_state(self, arrays, meta)
         self._num_steps = meta["counters"]["num_steps"]
         if not meta["exact_resume"]:  # new episodes, not the first ones of the run again
-            seed = SeedTree(self.seed).child("env").seed(f"resumed at {self.num_steps}")
+            seed = self._tree.child("env").seed(f"resumed at {self.num_steps}")
             self.collector.restart(seed)
 
     def policy_state(self) -> tuple[Arrays, Json]:
@@ -290,10 +349,3 @@ class PPO(Agent):
         policy = NativePolicy(encoder, make_head(action_space), config, seed=0)
         fill_module(policy.model, arrays)
         return policy
-
-
-def _no_deduplication(head: Head, config: PPOConfig) -> str:
-    """Say why observations cannot be deduplicated, or return ""."""
-    if head.gaussian:
-        return "the actions are not categorical"
-    return "" if config.device == "cpu" else "it is done on the CPU only"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,9 +14,7 @@ from operant.agents.native.config import Stream
 from operant.agents.native.encoder import Encoder, Tensors
 from operant.agents.native.gae import advantages
 from operant.agents.native.heads import Head, conditioned
-
-Evaluate: TypeAlias = Callable[[Tensors], Tensor]
-"""Returns the values, (B, C), of a batch of observations."""
+from operant.agents.native.sequences import Packed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Finals:
 
     step: int
     rows: Tensor
-    obs: Arrays
+    obs: Tensors
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class Minibatch:
         biases: (B, P) what hooks added to the logits, or None.
         references: Per reference policy its weight and its params, (B, P).
         rows: (B,) positions in the rollout: step * N + row.
+        packed: How they follow each other, for a network with a memory, else None.
     """
 
     obs: Tensors
@@ -62,6 +60,7 @@ class Minibatch:
     biases: Tensor | None
     references: list[tuple[float, Tensor]]
     rows: Tensor
+    packed: Packed | None = None
 
 
 class RolloutBuffer:
@@ -198,9 +197,15 @@ class RolloutBuffer:
                 f"is given by infos['reward_terms'] at every step, or by a hook"
             )
 
+    def final_obs(self) -> Tensors:
+        """Return the true last observations of :attr:`finals`, in their order: (K, ...) by key."""
+        last = {key: torch.cat([final.obs[key] for final in self.finals]) for key in self.obs}
+        return {key: part.to(self._device) for key, part in last.items()}
+
     def finish(
         self,
-        evaluate: Evaluate,
+        last_values: Tensor,
+        final_values: Tensor | None,
         *,
         pseudo_steps: bool,
         streams: Sequence[Stream],
@@ -209,26 +214,21 @@ class RolloutBuffer:
         """Compute advantages and returns.
 
         Args:
-            evaluate: Returns the values, (B, C), of a batch of observations.
+            last_values: (N, C) of the observations after the last step.
+            final_values: (K, C) of :meth:`final_obs`, or None if there are none.
             pseudo_steps: True in NEXT_STEP mode, where true last observations are in ``obs``.
             streams: Discounts of the C streams.
             gae_lambda: Trace decay, in [0, 1].
         """
-        last_values = evaluate(self.obs_at(self.steps))
         bootstrap = torch.zeros_like(self.values)
         if pseudo_steps:
             cut = (self.truncated & ~self.terminated).unsqueeze(-1)
             after = torch.cat([self.values[1:], last_values.unsqueeze(0)])
             bootstrap = torch.where(cut, after, bootstrap)
-        elif self.finals:
+        elif final_values is not None:
             steps = torch.cat([torch.full_like(final.rows, final.step) for final in self.finals])
             rows = torch.cat([final.rows for final in self.finals])
-            last = {
-                key: torch.from_numpy(np.concatenate([final.obs[key] for final in self.finals]))
-                for key in self.obs
-            }
-            last = {key: part.to(self._device) for key, part in last.items()}
-            bootstrap[steps, rows] = evaluate(last)
+            bootstrap[steps, rows] = final_values
         self.advantages = advantages(
             self.rewards,
             self.values,
@@ -267,8 +267,8 @@ class RolloutBuffer:
         """Return the positions of all valid transitions, step * N + row, ascending."""
         return self.valid.flatten().nonzero().squeeze(1)
 
-    def minibatch(self, rows: Tensor) -> Minibatch:
-        """Return the transitions at some positions."""
+    def minibatch(self, rows: Tensor, packed: Packed | None = None) -> Minibatch:
+        """Return the transitions at some positions, which may be packed sequences."""
 
         def take(part: Tensor) -> Tensor:
             return part.flatten(0, 1).index_select(0, rows)
@@ -284,4 +284,5 @@ class RolloutBuffer:
             biases=None if self.biases is None else take(self.biases),
             references=[(coef, take(part)) for coef, part in self.references],
             rows=rows,
+            packed=packed,
         )

@@ -30,6 +30,8 @@ def training_state(agent: PPO) -> tuple[Arrays, Json]:
         "generator": {"state": agent.policy.generator.get_state().numpy().copy()},
         "episodes": episodes,
     }
+    if agent.memory is not None:
+        parts["memory"] = {"state": agent.memory.state()}
     hooks = [hook.state() for hook in agent.hooks]
     parts |= {f"hooks/{i}": arrays for i, (arrays, _) in enumerate(hooks)}
     return {f"{part}/{name}": x for part in parts for name, x in parts[part].items()}, {
@@ -63,6 +65,8 @@ def load_training_state(agent: PPO, arrays: Mapping[str, Array], meta: Json) -> 
     load_optimizer(agent.optimizer, section(arrays, "optimizer"))
     agent.policy.generator.set_state(torch.from_numpy(arrays["generator/state"].copy()))
     agent.collector.load_state(agent.rollout, section(arrays, "episodes"), meta["episodes"])
+    if agent.memory is not None and agent.collector.stands:  # new episodes remember nothing
+        agent.memory.load_state(arrays["memory/state"])
     for i, hook in enumerate(agent.hooks):
         hook.load_state(section(arrays, f"hooks/{i}"), meta["hooks"][i])
     agent.deduplication.load_state(meta["deduplication"])
@@ -77,5 +81,7 @@ def _identity(agent: PPO) -> Json:
         "config": agent.config.to_json(),
         "seed": agent.seed,
         "num_envs": agent.env.num_envs,
+        "rank": agent.ranks.rank,
+        "world": agent.ranks.world,
         "hook_types": [type(hook).__name__ for hook in agent.hooks],
     }

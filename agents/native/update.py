@@ -12,6 +12,7 @@ from operant.agents.native.config import PPOConfig, Stream
 from operant.agents.native.heads import Head, conditioned
 from operant.agents.native.hooks import Hooks
 from operant.agents.native.networks import ActorCritic
+from operant.agents.native.parallel import Ranks
 from operant.agents.native.rollout import Minibatch
 
 STATISTICS = (
@@ -31,10 +32,12 @@ class Loss(NamedTuple):
     Attributes:
         total: Scalar with a gradient.
         statistics: (6,) detached, in the order of :data:`STATISTICS`.
+        size: Transitions B that the loss is a mean over.
     """
 
     total: Tensor
     statistics: Tensor
+    size: int
 
 
 def minibatch_loss(
@@ -44,6 +47,7 @@ def minibatch_loss(
     config: PPOConfig,
     streams: Sequence[Stream],
     clip_range: float,
+    ranks: Ranks,
     hooks: Sequence[Hooks] = (),
 ) -> Loss:
     """Evaluate the network on a minibatch and return the loss to descend.
@@ -55,12 +59,13 @@ def minibatch_loss(
         config: Weights of the terms.
         streams: How the C advantages are combined.
         clip_range: Value of the schedule now.
+        ranks: Whose minibatches together advantages are normalised over.
         hooks: Their :meth:`Hooks.extra_loss` and weights of reference policies.
     """
-    params, values = model(batch.obs)
+    params, values = model(batch.obs, batch.packed)
     params = conditioned(params, batch.biases, batch.masks)
     log_probs, entropy = head.evaluate(params, batch.actions)
-    advantages = combined(batch.advantages, streams)
+    advantages = combined(batch.advantages, streams, ranks)
     log_ratio = log_probs - batch.log_probs
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_range, 1 + clip_range)
@@ -75,18 +80,19 @@ def minibatch_loss(
         kl = (ratio - 1 - log_ratio).mean()
         clip_fraction = (ratio - 1).abs().gt(clip_range).float().mean()
         parts = (total, policy_loss, value_loss, entropy_loss, kl, clip_fraction)
-        return Loss(total, torch.stack([part.detach() for part in parts]))
+        return Loss(total, torch.stack([part.detach() for part in parts]), len(log_probs))
 
 
-def combined(advantages: Tensor, streams: Sequence[Stream]) -> Tensor:
+def combined(advantages: Tensor, streams: Sequence[Stream], ranks: Ranks) -> Tensor:
     """Return one advantage per transition, (B,): the weighted sum over streams of (B, C).
 
-    A stream that says so is first normalised to mean 0 and deviation 1 within the minibatch.
+    A stream that says so is first normalised to mean 0 and deviation 1 within the minibatch, that
+    of all ranks together.
     """
     total = torch.zeros_like(advantages[:, 0])
     for column, stream in zip(advantages.unbind(1), streams, strict=True):
-        if stream.normalize and len(column) > 1:
-            column = (column - column.mean()) / (column.std() + 1e-8)
+        if stream.normalize:
+            column = ranks.normalized(column)
         total = total + stream.coef * column
     return total
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.logger import KVWriter, Logger
 
 from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Arrays, Json, OnRollout
@@ -19,11 +20,11 @@ from operant.agents.sb3.policy import (
     SB3Policy,
     policy_kwargs,
     policy_name,
-    rebuild_policy,
+    rebuild_network,
 )
 from operant.agents.sb3.streams import Streams
 from operant.agents.sb3.vec_env import SB3VecEnv
-from operant.agents.weights import finite, module_arrays
+from operant.agents.weights import fill_module, finite, module_arrays
 from operant.arrays import section
 from operant.seeding import SeedTree
 from operant.types import Obs
@@ -48,6 +49,15 @@ class SB3Agent(Agent):
     config_class: ClassVar[type[SB3Config]]
     algorithm: ClassVar[Any]
     """The SB3 class, with a ``boundary`` attribute that it asks before each rollout."""
+    actions: ClassVar[tuple[type[gym.Space[Any]], ...]] = (
+        spaces.Box,
+        spaces.Discrete,
+        spaces.MultiDiscrete,
+        spaces.MultiBinary,
+    )
+    """Kinds of action spaces that it can act in."""
+    vec_env_class: ClassVar[type[SB3VecEnv]] = SB3VecEnv
+    policy_class: ClassVar[type[SB3Policy]] = SB3Policy
     counters: ClassVar[tuple[str, ...]] = state.COUNTERS
     """SB3 attributes that are part of the training state."""
 
@@ -67,8 +77,9 @@ class SB3Agent(Agent):
         """
         config = self.config_class() if config is None else config
         super().__init__(env, config=config, seed=seed)
+        self._check_actions(env.single_action_space)
         self._tree = SeedTree(seed).child(self.id)
-        self.venv = SB3VecEnv(env)
+        self.venv = self.vec_env_class(env)
         self._streams = Streams(
             self._tree.seed("learner"), threads=config.threads, device=config.device
         )
@@ -80,12 +91,12 @@ class SB3Agent(Agent):
         self.venv.seed(SeedTree(seed).seed("env"))
         self._scalars = _Scalars()
         self.model.set_logger(Logger(folder=None, output_formats=[self._scalars]))
-        self._policy = SB3Policy(self.model.policy, self._streams, config)
+        self._policy = self.policy_class(self.model.policy, self._streams, config)
 
     def _build(self) -> Any:
         space = self.venv.observation_space
         return self.algorithm(
-            policy_name(space),
+            policy_name(self.algorithm, space),
             self.venv,
             **self._arguments(),
             policy_kwargs=policy_kwargs(self.config, space),
@@ -95,8 +106,15 @@ class SB3Agent(Agent):
 
     def _arguments(self) -> dict[str, Any]:
         """Return the config as arguments of the algorithm."""
-        fields = {field.name for field in dataclasses.fields(self.config)} - NOT_SB3
+        fields = {field.name for field in dataclasses.fields(self.config)}
+        fields -= NOT_SB3 | set(self.config.network_fields)
         return {name: getattr(self.config, name) for name in fields}
+
+    @classmethod
+    def _check_actions(cls, space: gym.Space[Any]) -> None:
+        if not isinstance(space, cls.actions):
+            kinds = " or ".join(kind.__name__ for kind in cls.actions)
+            raise ValueError(f"the action space must be {kinds} for {cls.id}, got {space}")
 
     # ---- training ---------------------------------------------------------------------------
 
@@ -197,7 +215,12 @@ class SB3Agent(Agent):
         """Rebuild a policy; see :func:`operant.agents.load_policy`."""
         if not isinstance(config, SB3Config):
             raise TypeError(f"config must be an SB3Config, got {type(config).__name__}")
-        return rebuild_policy(cls.algorithm, arrays, config, observation_space, action_space)
+        cls._check_actions(action_space)
+        streams = Streams(0, threads=config.threads, device=config.device)
+        with streams.swapped():  # the initial weights are drawn, and thrown away
+            network = rebuild_network(cls.algorithm, config, observation_space, action_space)
+        fill_module(network, arrays)
+        return cls.policy_class(network, streams, config)
 
 
 class _Scalars(KVWriter):

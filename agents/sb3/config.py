@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 from operant.agents.base import AgentConfig, check_range
 
@@ -13,12 +13,10 @@ EPISODES_LOGGED = 100
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SB3Config(AgentConfig):
-    """What PPO and DQN have in common; defaults are SB3's unless said otherwise.
+    """What all of them have in common; defaults are SB3's unless said otherwise.
 
     Attributes:
-        learning_rate: Step size of Adam, > 0.
-        batch_size: Transitions per gradient step, >= 2.
-        max_grad_norm: Gradients are scaled down to this global norm, > 0.
+        learning_rate: Step size of the optimiser, > 0.
         net_arch: Units per hidden layer, of every network.
         activation: ``"tanh"`` or ``"relu"``.
         encoder: ``"flat"`` feeds entries of small-integer Boxes (at most 21 values) as numbers, as
@@ -29,9 +27,10 @@ class SB3Config(AgentConfig):
         device: Torch device. Exact resume is promised on the CPU only.
     """
 
+    network_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that are arguments of SB3's policy class, not of its algorithm."""
+
     learning_rate: float = 3e-4
-    batch_size: int = 64
-    max_grad_norm: float = 0.5
     net_arch: tuple[int, ...] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
     encoder: Literal["onehot", "flat"] = "flat"
@@ -46,8 +45,6 @@ class SB3Config(AgentConfig):
         """
         super().__post_init__()
         check_positive("learning_rate", self.learning_rate)
-        check_positive("max_grad_norm", self.max_grad_norm)
-        check_range("batch_size", self.batch_size, 2)
         check_range("threads", self.threads, 1)
         for units in self.net_arch:
             check_range("net_arch entry", units, 1)

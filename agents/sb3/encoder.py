@@ -9,13 +9,33 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.torch_layers import (
+    BaseFeaturesExtractor,
+    CombinedExtractor,
+    FlattenExtractor,
+)
 
 LEVELS = 21
 """Boxes with more values per entry than this are magnitudes, not categories."""
 
 
-class OneHotGrid(BaseFeaturesExtractor):
+class _Whole(BaseFeaturesExtractor):
+    """Says its width as an ``int``: SB3's may be a NumPy integer, which torch's LSTM refuses."""
+
+    @property
+    def features_dim(self) -> int:
+        return int(self._features_dim)
+
+
+class Flat(_Whole, FlattenExtractor):
+    """SB3's input of all spaces but Dict."""
+
+
+class FlatDict(_Whole, CombinedExtractor):
+    """SB3's input of Dict spaces."""
+
+
+class OneHotGrid(_Whole):
     """Flattens observations, each entry of a small-integer Box as a one-hot vector.
 
     Object, colour and state codes are categories: as magnitudes, "key" (5) would be five times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -15,9 +15,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 
 from operant.agents.base import Array
 from operant.agents.sb3.config import SB3Config
-from operant.agents.sb3.encoder import OneHotGrid, has_categorical, subspaces
+from operant.agents.sb3.encoder import Flat, FlatDict, OneHotGrid, has_categorical, subspaces
 from operant.agents.sb3.streams import Streams
-from operant.agents.weights import fill_module
 from operant.types import Obs
 
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
@@ -32,8 +31,11 @@ class SB3Policy:
 
     def act(self, obs: Obs, *, deterministic: bool) -> Array:
         """Choose one action per row; see :meth:`operant.agents.base.Agent.act`."""
+        return self._predict(obs, deterministic=deterministic)
+
+    def _predict(self, obs: Obs, **kwargs: Any) -> Array:
         with self._streams.swapped():
-            actions, _ = self.network.predict(obs, deterministic=deterministic)
+            actions, _ = self.network.predict(obs, **kwargs)
         return actions
 
     @contextlib.contextmanager
@@ -47,8 +49,8 @@ class SB3Policy:
             self._streams = kept
 
 
-def policy_name(observation_space: gym.Space[Any]) -> str:
-    """Return SB3's name of the policy class for a space.
+def policy_name(algorithm: type[BaseAlgorithm], observation_space: gym.Space[Any]) -> str:
+    """Return SB3's name of an algorithm's policy class for a space.
 
     Raises:
         ValueError: If the space holds pixel images, for which these agents have no network.
@@ -60,7 +62,9 @@ def policy_name(observation_space: gym.Space[Any]) -> str:
             f"got {observation_space}; use stable_baselines3's CnnPolicy directly, on "
             "operant.agents.sb3.vec_env.SB3VecEnv"
         )
-    return "MultiInputPolicy" if isinstance(observation_space, spaces.Dict) else "MlpPolicy"
+    kind = "MultiInput" if isinstance(observation_space, spaces.Dict) else "Mlp"
+    # "MlpPolicy", or "MlpLstmPolicy" where the algorithm is recurrent.
+    return next(name for name in algorithm.policy_aliases if name.startswith(kind))
 
 
 def policy_kwargs(config: SB3Config, observation_space: gym.Space[Any]) -> dict[str, Any]:
@@ -68,32 +72,27 @@ def policy_kwargs(config: SB3Config, observation_space: gym.Space[Any]) -> dict[
     kwargs: dict[str, Any] = {
         "net_arch": list(config.net_arch),
         "activation_fn": ACTIVATIONS[config.activation],
+        **{name: getattr(config, name) for name in config.network_fields},
     }
     if config.encoder == "onehot" and has_categorical(observation_space):
         kwargs["features_extractor_class"] = OneHotGrid
+    else:
+        is_dict = isinstance(observation_space, spaces.Dict)
+        kwargs["features_extractor_class"] = FlatDict if is_dict else Flat
     return kwargs
 
 
-def rebuild_policy(
+def rebuild_network(
     algorithm: type[BaseAlgorithm],
-    arrays: Mapping[str, Array],
     config: SB3Config,
     observation_space: gym.Space[Any],
     action_space: gym.Space[Any],
-) -> SB3Policy:
-    """Build the network that an algorithm would, and fill it.
-
-    Raises:
-        ValueError: If names or shapes of the arrays do not fit it.
-    """
-    streams = Streams(0, threads=config.threads, device=config.device)
-    network_class = algorithm.policy_aliases[policy_name(observation_space)]
-    with streams.swapped():  # the initial weights are drawn, and thrown away
-        network = network_class(
-            observation_space,
-            action_space,
-            lambda _: config.learning_rate,
-            **policy_kwargs(config, observation_space),
-        ).to(config.device)
-    fill_module(network, arrays)
-    return SB3Policy(network, streams, config)
+) -> BasePolicy:
+    """Build the network that an algorithm would."""
+    network_class = algorithm.policy_aliases[policy_name(algorithm, observation_space)]
+    return network_class(
+        observation_space,
+        action_space,
+        lambda _: config.learning_rate,
+        **policy_kwargs(config, observation_space),
+    ).to(config.device)

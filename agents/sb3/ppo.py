@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from stable_baselines3 import PPO
 
 from operant.agents.base import check_range
-from operant.agents.sb3.agent import Boundary, SB3Agent
-from operant.agents.sb3.config import SB3Config, check_positive
+from operant.agents.sb3.agent import SB3Agent
+from operant.agents.sb3.config import check_positive
+from operant.agents.sb3.on_policy import OnPolicyConfig, StoppableOnPolicy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SB3PPOConfig(SB3Config):
-    """Hyper-parameters of PPO. A rollout is ``n_steps`` times the number of envs transitions.
+class SB3PPOConfig(OnPolicyConfig):
+    """Hyper-parameters of PPO.
+
+    SB3's ``n_steps`` of 2048 is meant for one env; with hundreds of rows, 128 gives rollouts of a
+    similar span.
 
     Attributes:
-        n_steps: Env steps per row and rollout, >= 1. SB3's 2048 is meant for one env; with
-            hundreds of rows, 128 gives rollouts of a similar span.
         batch_size: Transitions per gradient step, at most the rollout; choose a divisor of it.
             SB3's 64 is meant for rollouts of 2048; those of a batched env are 10 to 100 times that.
         n_epochs: Passes over each rollout, >= 1.
-        gae_lambda: Trace decay of the advantage estimate, in [0, 1].
         clip_range: The ratio of probabilities is clipped to ``1 +- clip_range``, > 0.
-        ent_coef: Weight of the entropy bonus, >= 0.
-        vf_coef: Weight of the value loss, >= 0.
 
     Source: Proximal Policy Optimization Algorithms (Schulman et al., 2017), eqs. 7 and 9.
     """
 
-    n_steps: int = 128
     batch_size: int = 2048
     n_epochs: int = 10
-    gae_lambda: float = 0.95
     clip_range: float = 0.2
-    ent_coef: float = 0.0
-    vf_coef: float = 0.5
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -45,22 +40,13 @@ class SB3PPOConfig(SB3Config):
             ValueError: If a value is out of range.
         """
         super().__post_init__()
-        check_range("n_steps", self.n_steps, 1)
+        check_range("batch_size", self.batch_size, 2)
         check_range("n_epochs", self.n_epochs, 1)
-        check_range("gae_lambda", self.gae_lambda, 0.0, 1.0)
         check_positive("clip_range", self.clip_range)
-        check_range("ent_coef", self.ent_coef, 0.0)
-        check_range("vf_coef", self.vf_coef, 0.0)
 
 
-class StoppablePPO(PPO):
+class StoppablePPO(StoppableOnPolicy, PPO):
     """PPO that asks before each rollout whether to go on."""
-
-    boundary: Boundary
-
-    def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
-        """Collect a rollout unless told to stop."""
-        return self.boundary() and super().collect_rollouts(*args, **kwargs)
 
 
 class SB3PPO(SB3Agent):
@@ -72,8 +58,8 @@ class SB3PPO(SB3Agent):
 
     id = "sb3-ppo"
     config: SB3PPOConfig
-    config_class = SB3PPOConfig
-    algorithm = StoppablePPO
+    config_class: ClassVar[type[SB3PPOConfig]] = SB3PPOConfig
+    algorithm: ClassVar[Any] = StoppablePPO
 
     def _arguments(self) -> dict[str, Any]:
         # A larger minibatch is the whole rollout; said so, SB3 does not warn about it.

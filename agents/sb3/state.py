@@ -5,11 +5,14 @@ SB3's own zip holds neither generators nor the env, and pickles; this holds all 
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
+from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 
@@ -24,8 +27,13 @@ from operant.agents.weights import (
 )
 from operant.arrays import section
 
+Modules: TypeAlias = dict[str, torch.nn.Module]
+Optimizers: TypeAlias = dict[str, torch.optim.Optimizer]
+
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
 BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+EPISODES = ("ep_start", "ep_length")
+"""What a buffer knows beyond that if it replaces goals in hindsight."""
 
 
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
@@ -34,11 +42,14 @@ def prefixed(prefix: str, arrays: Mapping[str, Array]) -> Arrays:
 
 
 def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Arrays, Json]:
-    """Return networks, optimiser, counters and statistics; ``counters`` name SB3's attributes."""
-    arrays = {
-        **prefixed("policy", module_arrays(model.policy)),
-        **prefixed("optimizer", optimizer_arrays(model.policy.optimizer)),
-    }
+    """Return networks, optimisers, counters and statistics; ``counters`` name SB3's attributes."""
+    modules, optimizers, tensors = _learned(model)
+    arrays: Arrays = {}
+    for name, module in modules.items():
+        arrays |= prefixed(name, module_arrays(module))
+    for name, optimizer in optimizers.items():
+        arrays |= prefixed(name, optimizer_arrays(optimizer))
+    arrays |= {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
     meta = {
         "counters": {name: getattr(model, name) for name in counters},
         "action_space": model.action_space.np_random.bit_generator.state,
@@ -50,13 +61,27 @@ def algorithm_state(model: BaseAlgorithm, counters: tuple[str, ...]) -> tuple[Ar
 
 def load_algorithm_state(model: BaseAlgorithm, arrays: Mapping[str, Array], meta: Json) -> None:
     """Restore what :func:`algorithm_state` returned."""
-    fill_module(model.policy, section(arrays, "policy"))
-    load_optimizer(model.policy.optimizer, section(arrays, "optimizer"))
+    modules, optimizers, tensors = _learned(model)
+    for name, module in modules.items():
+        fill_module(module, section(arrays, name))
+    for name, optimizer in optimizers.items():
+        load_optimizer(optimizer, section(arrays, name))
+    for name, tensor in tensors.items():
+        tensor.data.copy_(torch.from_numpy(arrays[name].reshape(tuple(tensor.shape))))
     for name, value in meta["counters"].items():
         setattr(model, name, value)
     model.action_space.np_random.bit_generator.state = meta["action_space"]
     model.ep_info_buffer = deque(meta["episodes"], maxlen=EPISODES_LOGGED)
     model.ep_success_buffer = deque(meta["successes"], maxlen=EPISODES_LOGGED)
+
+
+def _learned(model: BaseAlgorithm) -> tuple[Modules, Optimizers, dict[str, torch.Tensor]]:
+    """Return what the algorithm learns, by the names under which SB3 itself would save it."""
+    with_state, plain = model._get_torch_save_params()
+    parts = {name: operator.attrgetter(name)(model) for name in with_state}
+    modules = {name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)}
+    optimizers = {name: part for name, part in parts.items() if name not in modules}
+    return modules, optimizers, {name: getattr(model, name) for name in plain}
 
 
 def env_state(model: BaseAlgorithm, venv: SB3VecEnv) -> tuple[Arrays, bool]:
@@ -91,20 +116,28 @@ def replay_state(buffer: ReplayBuffer) -> tuple[Arrays, Json]:
     """Return the filled part of a replay buffer."""
     size = buffer.size()
     arrays: Arrays = {}
-    for name in BUFFER:
+    for name in _columns(buffer):
         parts = _tree_arrays(getattr(buffer, name))
         arrays |= prefixed(name, {key: value[:size] for key, value in parts.items()})
+    if isinstance(buffer, HerReplayBuffer):
+        arrays["current_ep_start"] = buffer._current_ep_start.copy()
     return arrays, {"pos": buffer.pos, "full": buffer.full}
 
 
 def load_replay_state(buffer: ReplayBuffer, arrays: Mapping[str, Array], meta: Json) -> None:
-    """Restore what :func:`replay_state` returned, into a buffer of the same capacity."""
+    """Restore what :func:`replay_state` returned, into a new buffer of the same capacity."""
     buffer.pos, buffer.full = meta["pos"], meta["full"]
     size = buffer.size()
-    for name in BUFFER:
+    for name in _columns(buffer):
         value = getattr(buffer, name)
         for key, saved in section(arrays, name).items():
             (value[key] if isinstance(value, dict) else value)[:size] = saved
+    if isinstance(buffer, HerReplayBuffer):
+        buffer._current_ep_start[:] = arrays["current_ep_start"]
+
+
+def _columns(buffer: ReplayBuffer) -> tuple[str, ...]:
+    return (*BUFFER, *EPISODES) if isinstance(buffer, HerReplayBuffer) else BUFFER
 
 
 def _tree_arrays(value: Any) -> Arrays:

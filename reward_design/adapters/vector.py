@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,11 @@ class DesignVectorWrapper(VectorWrapper):
     ``reward_terms`` name -> (N,), 0 and masked out in pseudo-steps; and where episodes ended
     ``episode_true_return``, ``episode_designed_return`` (N,) float64 (undiscounted) and
     ``episode_length`` (N,) int64 (env steps).
+
+    Attributes:
+        design: The design.
+        gamma: The agent's discount, in [0, 1].
+        design_seconds: Time spent inside the design so far.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class DesignVectorWrapper(VectorWrapper):
         refuse_second_design(env)
         super().__init__(env)
         self.design, self.gamma = as_design(design), gamma
+        self.design_seconds = 0.0
         tracker = TransitionTracker(
             observation_space=env.single_observation_space,
             num_envs=env.num_envs,
@@ -89,7 +96,9 @@ class DesignVectorWrapper(VectorWrapper):
             NonFiniteRewardError: If the design returns NaN or infinity.
         """
         obs, reward, terminated, truncated, infos = self.env.step(actions)
+        start = time.perf_counter()
         scored = self._scorer.step(actions, obs, reward, terminated, truncated, infos)
+        self.design_seconds += time.perf_counter() - start
         terms: dict[str, Any] = dict(scored.terms)
         terms |= {f"_{name}": scored.valid for name in scored.terms}
         infos = {

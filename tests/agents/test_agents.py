@@ -16,16 +16,22 @@ from operant.errors import GammaMismatchError, OperantError, UnknownIdError
 def test_listing_agents_loads_no_learning_library() -> None:
     code = (
         "import sys; from operant.agents import list_agents; "
-        "assert list_agents() == ['ppo', 'sb3-dqn', 'sb3-ppo', 'value-iteration'], list_agents(); "
-        "bad = {'torch', 'stable_baselines3', 'numba', 'minigrid'} & set(sys.modules); "
+        "assert {'ppo', 'sb3-dqn', 'sb3-ppo', 'value-iteration'} <= set(list_agents()); "
+        "bad = {'torch', 'stable_baselines3', 'sb3_contrib', 'numba', 'minigrid'}; "
+        "bad &= set(sys.modules); "
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", list_agents("learner"))
+def for_discrete_actions(name: str) -> bool:
+    tags = agent_row(name).tags
+    return "discrete" in tags or "box" not in tags
+
+
+@pytest.mark.parametrize("name", [*filter(for_discrete_actions, list_agents("learner"))])
 def test_every_learner_keeps_the_contract(name, corridor) -> None:
-    agent = make_agent(name, corridor(), seed=3, gamma=0.9, batch_size=8)
+    agent = make_agent(name, corridor(), seed=3, gamma=0.9)
     assert agent.id == name
     assert agent.gamma == 0.9
     rebuilt = type(agent.config).from_json(json.loads(json.dumps(agent.config.to_json())))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import batch_space
 
 import operant
 from operant import agents
@@ -13,10 +16,28 @@ from operant import agents
 ENV = "SparseKey-5x5-v0"
 LEARNERS = agents.list_agents("learner")
 PLANNERS = agents.list_agents("planner")
+ACTIONS = {
+    "discrete": gym.spaces.Discrete(3),
+    "multi-discrete": gym.spaces.MultiDiscrete([2, 3]),
+    "box": gym.spaces.Box(-1, 1, (2,), np.float32),
+}
+"""Kinds of actions that a row may name among its tags; a row that names none takes all."""
 
 
-def _envs():
-    return gym.make_vec(ENV, num_envs=4, autoreset_mode=AutoresetMode.SAME_STEP)
+def _kinds(name: str) -> set[str]:
+    return set(ACTIONS) & set(agents.agent_row(name).tags) or set(ACTIONS)
+
+
+def _envs(name: str):
+    """Return 4 rows of an env that the agent can act in."""
+    if "discrete" in _kinds(name):
+        return gym.make_vec(ENV, num_envs=4, autoreset_mode=AutoresetMode.SAME_STEP)
+    makers = [partial(gym.make, "Pendulum-v1")] * 4
+    return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def _agent(name: str, seed: int):
+    return agents.make_agent(name, _envs(name), seed=seed, **agents.agent_row(name).testing)
 
 
 def _same(one, other):
@@ -37,20 +58,49 @@ def test_testing_size_is_part_of_the_config(name: str) -> None:
     assert config != agents.make_config(name).to_json()
 
 
+class Still(VectorEnv):
+    """An env to look at, not to step."""
+
+    def __init__(self, action_space: gym.Space) -> None:
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.num_envs = 2
+        self.single_observation_space = gym.spaces.Box(0, 1, (3,), np.float32)
+        self.single_action_space = action_space
+        self.observation_space = batch_space(self.single_observation_space, 2)
+        self.action_space = batch_space(action_space, 2)
+
+
+@pytest.mark.parametrize("kind", ACTIONS)
+@pytest.mark.parametrize("name", LEARNERS)
+def test_row_names_the_actions_that_the_agent_takes(name: str, kind: str) -> None:
+    env, testing = Still(ACTIONS[kind]), agents.agent_row(name).testing
+    if kind in _kinds(name):
+        obs = np.zeros((5, 3), np.float32)
+        for deterministic in (True, False):
+            agent = agents.make_agent(name, env, **testing)
+            actions = agent.act(obs, deterministic=deterministic)
+            assert actions.shape == (5, *ACTIONS[kind].shape)
+            assert all(ACTIONS[kind].contains(action) for action in actions)
+    else:
+        with pytest.raises(ValueError, match=r"action space.* must be .*, got"):
+            agents.make_agent(name, env, **testing)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learner_learns_acts_and_continues_from_its_state(name: str) -> None:
-    agent = agents.make_agent(name, _envs(), seed=3)
+    agent = _agent(name, seed=3)
     agent.learn(300)
     assert agent.num_steps >= 300
     assert all(np.isfinite(value) for value in agent.metrics().values())
 
-    obs, _ = _envs().reset(seed=0)
+    obs, _ = _envs(name).reset(seed=0)
     actions = agent.act(obs, deterministic=True)
-    assert actions.shape == (4,)
-    assert agent.env.action_space.contains(np.asarray(actions, np.int64))
+    space = agent.env.action_space
+    assert actions.shape == space.shape
+    assert space.contains(np.asarray(actions, space.dtype))
 
     arrays, meta = agent.training_state()
-    twin = agents.make_agent(name, _envs(), seed=3)
+    twin = _agent(name, seed=3)
     twin.load_training_state(arrays, meta)
     assert twin.num_steps == agent.num_steps
     _same(arrays, twin.training_state()[0])
@@ -59,12 +109,12 @@ def test_learner_learns_acts_and_continues_from_its_state(name: str) -> None:
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_exported_policy_acts_like_the_agent(name: str) -> None:
-    agent = agents.make_agent(name, _envs(), seed=1)
+    agent = _agent(name, seed=1)
     agent.learn(100)
     arrays, meta = agent.policy_state()
     spaces = agent.env.single_observation_space, agent.env.single_action_space
     policy = agents.load_policy(arrays, meta, *spaces)
-    obs, _ = _envs().reset(seed=0)
+    obs, _ = _envs(name).reset(seed=0)
     for _ in range(2):
         expected = agent.act(obs, deterministic=True)
         assert np.array_equal(policy.act(obs, deterministic=True), expected)

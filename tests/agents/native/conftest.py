@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 ACTIONS = {
     "discrete": gym.spaces.Discrete(4, start=2),
     "multi": gym.spaces.MultiDiscrete([3, 2]),
+    "binary": gym.spaces.MultiBinary(3),
     "box": gym.spaces.Box(-1, 1, (2,), np.float32),
 }
 
@@ -45,6 +46,8 @@ class Identity(VectorEnv):
             self.obs = self.rng.uniform(-1, 1, (n, *space.shape)).astype(np.float32)
         elif isinstance(space, gym.spaces.MultiDiscrete):
             self.obs = self.rng.integers(0, space.nvec, (n, 2))
+        elif isinstance(space, gym.spaces.MultiBinary):
+            self.obs = self.rng.integers(0, 2, (n, *space.shape)).astype(np.int8)
         else:
             self.obs = self.rng.integers(space.start, space.start + space.n, n)
         return self.obs.copy()
@@ -96,6 +99,103 @@ class Clock(gym.Env):
         return obs, float(self.clock), end and not self.truncates, end and self.truncates, {}
 
 
+class Recall(VectorEnv):
+    """Shows a cue, then nothing for a while; pays 1 for naming the cue when asked.
+
+    Observations are the cue as a one-hot vector, at the first step alone, and whether this is the
+    question, which ends the episode. How long it takes differs from episode to episode. With
+    ``masks``, only action 0 is allowed before the question, and then all but a wrong one.
+    """
+
+    CUES = 3
+
+    def __init__(
+        self,
+        num_envs: int = 16,
+        delays: tuple[int, int] = (4, 6),
+        *,
+        mode: AutoresetMode = AutoresetMode.SAME_STEP,
+        masks: bool = False,
+    ) -> None:
+        self.metadata = {"autoreset_mode": mode}
+        self.num_envs, self.delays, self.mode, self.masks = num_envs, delays, mode, masks
+        self.single_observation_space = gym.spaces.Box(0, 1, (self.CUES + 1,), np.float32)
+        self.single_action_space = gym.spaces.Discrete(self.CUES)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.seed = 0
+        self.episode, self.clock = np.zeros((2, num_envs), np.int64)
+        self.ended = np.zeros(num_envs, np.bool_)
+
+    def _draw(self, what: int, low: int, high: int) -> np.ndarray:
+        """Return numbers in [low, high] that depend on seed, row and episode alone."""
+        mixed = self.seed * 7919 + np.arange(self.num_envs) * 104729 + self.episode * 1299709 + what
+        mixed = (mixed * 2654435761) % 2**32
+        return low + ((mixed ^ (mixed >> 15)) * 2246822519 % 2**32 >> 16) % (high - low + 1)
+
+    def _see(self) -> tuple[np.ndarray, dict[str, Any]]:
+        rows = np.arange(self.num_envs)
+        cue, delay = self._draw(1, 0, self.CUES - 1), self._draw(2, *self.delays)
+        obs = np.zeros((self.num_envs, self.CUES + 1), np.float32)
+        obs[rows, cue] = self.clock == 0
+        asked = self.clock == delay
+        obs[:, -1] = asked
+        if not self.masks:
+            return obs, {}
+        mask = np.zeros((self.num_envs, self.CUES), np.int8)
+        mask[:, 0] = 1
+        mask[asked] = 1
+        mask[asked, (cue[asked] + 1) % self.CUES] = 0
+        return obs, {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}
+
+    def _renew(self, rows: np.ndarray) -> None:
+        self.episode[rows] += 1
+        self.clock[rows] = 0
+        self.ended[rows] = False
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        if options is not None and "reset_mask" in options:
+            self._renew(options["reset_mask"])
+            return self._see()
+        self.seed = self.seed + 1 if seed is None else seed
+        self.episode[:], self.clock[:], self.ended[:] = 0, 0, False
+        return self._see()
+
+    def step(self, actions: np.ndarray) -> Any:
+        pseudo = self.ended.copy() if self.mode is AutoresetMode.NEXT_STEP else ~self._every()
+        asked = (self.clock == self._draw(2, *self.delays)) & ~pseudo
+        right = (actions == self._draw(1, 0, self.CUES - 1)) & asked
+        self.clock[~pseudo] += 1
+        self.ended = asked.copy()
+        if self.mode is AutoresetMode.NEXT_STEP:
+            self._renew(pseudo)
+        final, last = np.full(self.num_envs, None, object), self._see()[0]
+        for row in np.flatnonzero(asked):
+            final[row] = last[row]
+        if self.mode is AutoresetMode.SAME_STEP:
+            self._renew(asked)
+        obs, infos = self._see()
+        if self.mode is AutoresetMode.SAME_STEP and asked.any():
+            infos |= {"final_obs": final, "_final_obs": asked}
+        return obs, right * 1.0, asked, ~self._every(), infos
+
+    def _every(self) -> np.ndarray:
+        return np.ones(self.num_envs, np.bool_)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {
+            "seed": np.array(self.seed),
+            "episode": self.episode.copy(),
+            "clock": self.clock.copy(),
+            "ended": self.ended.copy(),
+        }
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        self.seed = int(state["seed"])
+        self.episode, self.clock = state["episode"].copy(), state["clock"].copy()
+        self.ended = state["ended"].copy()
+
+
 def clocks(mode: AutoresetMode, lengths: list[int], *, truncates: bool) -> SyncVectorEnv:
     """Return clocks of several lengths."""
     makers = [partial(Clock, length, truncates=truncates) for length in lengths]
@@ -110,3 +210,8 @@ def identity() -> Callable[..., Identity]:
 @pytest.fixture
 def make_clocks() -> Callable[..., SyncVectorEnv]:
     return clocks
+
+
+@pytest.fixture
+def recall() -> type[Recall]:
+    return Recall

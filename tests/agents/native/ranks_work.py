@@ -5,9 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 
+import operant  # noqa: F401 (registers its envs)
+from operant.agents import make_agent
+from operant.agents.native.evaluation import joined
 from operant.agents.native.parallel import Ranks
 
 ROWS = np.random.default_rng(0).normal(1e6, 3.0, (30, 2))
@@ -42,6 +46,64 @@ def arithmetic() -> dict[str, Any]:
         "normalized": ranks.normalized(mine).tolist(),
         "gradient": [*weight.grad.tolist(), *idle.grad.tolist()],
         "moments": (seen.mean.tolist(), seen.var.tolist(), seen.count),
+    }
+
+
+HYPER: dict[str, Any] = {"n_steps": 16, "n_epochs": 3, "ent_coef": 0.01, "batch_size": 4096}
+
+
+def learner(num_envs: int, seed: int = 5, **hyper: Any) -> Any:
+    """A PPO on a small world; of several ranks if this process has joined others."""
+    torch.set_num_threads(1)
+    env = gym.make_vec("SparseKey-5x5-v0", num_envs=num_envs, autoreset_mode="SameStep")
+    return make_agent("ppo", env, seed=seed, **{**HYPER, **hyper})
+
+
+def half_of(rollout: dict[str, Any], hyper: dict[str, Any]) -> dict[str, Any]:
+    """Train on this rank's half of the columns of a rollout."""
+    ranks = Ranks()
+    width = rollout["actions"].shape[1] // 2
+    columns = slice(ranks.rank * width, (ranks.rank + 1) * width)
+    agent = learner(width, **hyper)
+    agent.collect()  # its own levels, which are replaced
+    for name in ("actions", "log_probs", "values", "advantages", "returns"):
+        getattr(agent.rollout, name)[:] = torch.from_numpy(rollout[name])[:, columns]
+    for key, part in agent.rollout.obs.items():
+        part[:] = torch.from_numpy(rollout["obs"][key])[:, columns]
+    if agent.deduplication.on:  # as if it had acted
+        agent._distinct.begin(agent.rollout)
+        for step in range(HYPER["n_steps"]):
+            parts = joined(agent.rollout.obs_at(step), None)
+            agent._distinct._ids[step] = agent._distinct._known.ids(parts)
+    agent.train_on(agent.rollout)
+    return {
+        "weights": agent.policy_state()[0],
+        "steps": agent.num_steps,
+        "updates": agent.num_updates,
+        "metrics": agent.metrics(),
+    }
+
+
+def trained(num_envs: int, steps: int) -> dict[str, Any]:
+    """Train from scratch, and play."""
+    agent = learner(num_envs, n_steps=64, batch_size=512, n_epochs=4)
+    first = agent.rollout.obs["image"].clone()
+    agent.learn(steps)
+    env = gym.make_vec("SparseKey-5x5-v0", num_envs=256, autoreset_mode="SameStep")
+    obs, _ = env.reset(seed=10_000)
+    running, solved = np.ones(256, np.bool_), np.zeros(256, np.bool_)
+    with agent.sampling(0):
+        while running.any():
+            obs, _, terminated, truncated, infos = env.step(agent.act(obs, deterministic=False))
+            solved |= running & infos["success"]
+            running &= ~(terminated | truncated)
+    return {
+        "weights": agent.policy_state()[0],
+        "steps": agent.num_steps,
+        "success": float(solved.mean()),
+        "obs": agent.rollout.obs["image"].numpy().copy(),
+        "first": first.numpy(),
+        "identity": agent.training_state()[1]["rank"],
     }
 
 

@@ -10,6 +10,9 @@ from gymnasium import spaces
 
 import operant  # noqa: F401 (registers the ids)
 from operant.agents import make_agent
+from operant.agents.native.config import PPOConfig
+from operant.agents.native.hooks import Hooks
+from operant.agents.native.ppo import PPO
 
 SMALL = {"n_steps": 32, "batch_size": 256, "n_epochs": 3, "ent_coef": 0.01}
 
@@ -42,6 +45,47 @@ def test_an_update_is_the_same(clip_range_vf: float | None) -> None:
     for name, value in dense.metrics().items():
         if name.startswith("train/"):
             assert distinct.metrics()[name] == pytest.approx(value, rel=1e-3, abs=1e-5), name
+
+
+def gradients(agent, evaluation, rollout):
+    """Return the gradient of the loss of one minibatch, and its statistics."""
+    agent.policy.model.zero_grad()
+    loss = evaluation.loss(rollout, rollout.positions()[3:-5], 0.1)
+    loss.total.backward()
+    return [part.grad.clone() for part in agent.policy.model.parameters()], loss.statistics
+
+
+@pytest.mark.parametrize("kind", ["discrete", "binary"])
+def test_gradients_are_the_same_with_masks(kind, identity) -> None:
+    """Half of the rows see an observation with one mask, the others with another."""
+
+    class Masked(identity):
+        def _mask(self):
+            mask = np.ones((self.num_envs, 4 if kind == "discrete" else 6), np.int8)
+            mask[::2, 1] = 0
+            mask[self.clock % 3 :: 3, -1] = 0
+            return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}
+
+    hyper = {**SMALL, "clip_range_vf": 0.05, "net_arch": [8]}
+    agent = make_agent("ppo", Masked(kind, masks=True), seed=1, deduplicate=True, **hyper)
+    agent.policy.model.action_net.weight.data.mul_(100)
+    rollout = agent.collect()
+    taken = rollout.actions.reshape(*rollout.actions.shape[:2], -1)
+    if kind == "discrete":
+        assert rollout.masks[:-1].gather(2, taken).all()
+    else:
+        assert taken[:, ::2, 0].eq(0).all()  # where the first bit may not be 1
+    with torch.no_grad():  # another policy than the one that acted
+        agent.policy.model.action_net.bias[:] = torch.linspace(-0.3, 0.3, agent.policy.head.outputs)
+    dense, dense_statistics = gradients(agent, agent._dense, rollout)
+    distinct, statistics = gradients(agent, agent._distinct, rollout)
+    torch.testing.assert_close(statistics, dense_statistics, rtol=1e-5, atol=1e-6)
+    assert dense_statistics[5] > 0  # something is clipped
+    for one, two in zip(distinct, dense, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+    seen, total = agent._distinct.seen
+    assert seen < total / 2
+    assert len(agent._distinct._known.table) > (4 if kind == "discrete" else 8)  # with masks
 
 
 def test_log_probs_and_values_of_a_rollout_are_the_networks() -> None:
@@ -102,6 +146,64 @@ def test_auto_is_on_where_observations_repeat_and_off_where_not() -> None:
     twin = make_agent("ppo", Noise(), seed=0, n_steps=16, batch_size=64)
     twin.load_training_state(arrays, meta)
     assert not twin.deduplication.on
+
+
+class Watching(Hooks):
+    """Looks on, and pays; both may see distinct observations as well."""
+
+    def process_rollout(self, rollout):
+        rollout.stream("reward").mul_(2)
+
+    def reward_streams(self, rollout):
+        return {}
+
+    def on_rollout_end(self, agent):
+        self.seen = agent.rollout.rewards.sum()
+
+
+class Biasing(Watching):
+    def action_bias(self, obs):
+        return None
+
+
+class Adding(Watching):
+    def extra_loss(self, batch, params, values):
+        return None
+
+
+class Holding(Hooks):
+    def reference_policy(self, obs):
+        return None
+
+
+def test_only_hooks_that_need_every_transition_are_in_the_way() -> None:
+    config = PPOConfig(**SMALL)
+    agent = PPO(grid(), config=config, hooks=[Hooks(), Watching()])
+    assert agent.deduplication.on
+    agent.learn(600)
+    assert agent._distinct._ids.any()
+    for hook, name in (
+        (Biasing(), "Biasing.action_bias"),
+        (Adding(), "Adding.extra_loss"),
+        (Holding(), "Holding.reference_policy"),
+    ):
+        agent = PPO(grid(), config=config, hooks=[Watching(), hook])
+        assert agent.deduplication.reason == f"{name} looks at every transition"
+        agent.learn(600)
+        assert not agent._distinct._ids.any()
+
+
+def test_masks_count_as_part_of_what_is_seen(identity) -> None:
+    agent = make_agent("ppo", identity("discrete", masks=True), seed=0, **SMALL)
+    agent.learn(600)
+    assert agent.deduplication.on
+    assert 0 < agent.metrics()["train/distinct_share"] < 0.1
+    agent = make_agent("ppo", identity("discrete", masks=True), seed=0, **SMALL, deduplicate=False)
+    agent.deduplication = type(agent.deduplication)("auto", agent.policy.model)
+    agent.deduplication.on = False
+    agent.learn(1)
+    share = agent.metrics()["train/distinct_share"]
+    assert share * 256 == 16  # 4 observations with 4 masks each
 
 
 def test_it_is_refused_where_it_is_impossible() -> None:

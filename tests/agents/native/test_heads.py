@@ -111,7 +111,31 @@ def test_masks_that_do_not_fit_are_refused() -> None:
         make_head(gym.spaces.Box(-1, 1, (2,))).check_mask(mask)
 
 
-@pytest.mark.parametrize("space", [gym.spaces.MultiBinary(3), gym.spaces.Box(0, 5, (2,), np.int64)])
+def test_bits_are_bernoulli_and_a_mask_may_forbid_either_value() -> None:
+    space = gym.spaces.MultiBinary((2, 2))
+    head, generator = make_head(space), torch.Generator().manual_seed(0)
+    params = torch.randn(500, 8, generator=generator)
+    bits, log_probs = head.sample(params, generator)
+    judge = d.Independent(d.Bernoulli(logits=params[:, 1::2] - params[:, ::2]), 1)
+    torch.testing.assert_close(log_probs, judge.log_prob(bits.float()), atol=2e-5, rtol=1e-5)
+    _, entropy = head.evaluate(params, bits)
+    torch.testing.assert_close(entropy, judge.entropy(), atol=2e-5, rtol=1e-5)
+    assert torch.equal(head.mode(params), judge.mode.long())
+    given = head.to_env(bits)
+    assert given.shape == (500, 2, 2)
+    assert given.dtype == np.int8
+    assert all(space.contains(action) for action in given)
+    mask = torch.ones(500, 8, dtype=torch.bool)
+    mask[:, 0] = mask[:, 7] = False  # the first bit must be 1, the last one 0
+    limited, _ = head.sample(conditioned(params, None, mask), generator)
+    assert limited[:, 0].all()
+    assert not limited[:, 3].any()
+    mask[4, 1] = False
+    with pytest.raises(ValueError, match="allow an action in every row, row 4 has none"):
+        head.check_mask(mask)
+
+
+@pytest.mark.parametrize("space", [gym.spaces.Text(3), gym.spaces.Box(0, 5, (2,), np.int64)])
 def test_other_action_spaces_are_refused(space) -> None:
-    with pytest.raises(ValueError, match="must be Discrete, MultiDiscrete or a Box of floats"):
+    with pytest.raises(ValueError, match="MultiDiscrete, MultiBinary or a Box of floats, got"):
         make_head(space)

@@ -37,6 +37,55 @@ def test_two_ranks_compute_as_one_would(work) -> None:
     assert together == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+@pytest.mark.parametrize("deduplicate", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_halves_of_a_rollout_train_as_the_whole(work, deduplicate: bool) -> None:
+    """One minibatch of everything: the same gradient, whoever holds which part of it."""
+    hyper = {"deduplicate": deduplicate, "target_kl": 10.0}
+    whole = work.learner(32, **hyper)
+    rollout = whole.collect()
+    names = ("actions", "log_probs", "values", "advantages", "returns")
+    copied = {name: getattr(rollout, name).numpy().copy() for name in names}
+    copied["obs"] = {key: part.numpy().copy() for key, part in rollout.obs.items()}
+    whole.train_on(rollout)
+    expected = whole.policy_state()[0]
+    both = launch(work.half_of, 2, copied, hyper)
+    for name, weights in expected.items():
+        assert np.array_equal(both[0]["weights"][name], both[1]["weights"][name]), name
+        assert both[0]["weights"][name] == pytest.approx(weights, abs=2e-6), name
+    untrained = work.learner(32, **hyper).policy_state()[0]
+    assert any(abs(untrained[name] - expected[name]).max() > 1e-4 for name in expected)
+    assert [each["steps"] for each in both] == [whole.num_steps] * 2
+    for name in ("train/approx_kl", "train/loss"):
+        assert both[0]["metrics"][name] == pytest.approx(both[1]["metrics"][name])
+
+
+@pytest.mark.slow
+def test_ranks_stop_an_update_together(work) -> None:
+    """The divergence of all counts, so no rank takes a step that another does not."""
+    whole = work.learner(32)
+    rollout = whole.collect()
+    names = ("actions", "log_probs", "values", "advantages", "returns")
+    copied = {name: getattr(rollout, name).numpy().copy() for name in names}
+    copied["obs"] = {key: part.numpy().copy() for key, part in rollout.obs.items()}
+    copied["log_probs"][:, 16:] += 0.5  # far from the old policy in the half of rank 1 only
+    both = launch(work.half_of, 2, copied, {"target_kl": 0.01, "deduplicate": False})
+    assert [each["updates"] for each in both] == [1, 1]
+
+
+@pytest.mark.slow
+def test_two_ranks_learn_as_well_as_one_with_twice_the_envs(work) -> None:
+    one = work.trained(64, 120_000)
+    both = launch(work.trained, 2, 32, 120_000)
+    assert one["success"] > 0.95
+    for rank, found in enumerate(both):
+        assert found["steps"] == one["steps"]
+        assert found["success"] > 0.95
+        assert found["identity"] == rank
+    for name, weights in both[0]["weights"].items():
+        assert np.array_equal(weights, both[1]["weights"][name]), name
+    assert not np.array_equal(both[0]["obs"], both[1]["obs"])  # levels of their own
+
+
 def test_a_single_process_is_a_world_of_one() -> None:
     ranks, column = Ranks(), torch.tensor([1.0, 2.0, 4.0])
     assert (ranks.rank, ranks.world) == (0, 1)

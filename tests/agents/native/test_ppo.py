@@ -155,7 +155,8 @@ def test_divergence_is_an_error(corridor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "steps", "goal"), [("discrete", 12_000, 7.0), ("multi", 12_000, 5.0)]
+    ("kind", "steps", "goal"),
+    [("discrete", 12_000, 7.0), ("multi", 12_000, 5.0), ("binary", 12_000, 6.0)],
 )
 def test_learns_to_repeat_what_it_sees(kind, steps, goal, identity) -> None:
     agent = make_agent(
@@ -408,3 +409,19 @@ def test_learns_gridworlds_and_plays_them_without_the_design(env_id, design, ste
             obs, _, _, _, infos = env.step(agent.act(obs, deterministic=False))
             solved |= infos["success"]
     assert solved.mean() > 0.95
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same() -> None:
+    """Up to rounding; a minute on a CPU, most of it the compiler's."""
+
+    def weights(compiled: bool) -> dict[str, np.ndarray]:
+        env = gym.make_vec("DoorKey-5x5-v0", num_envs=16, autoreset_mode="SameStep", features=False)
+        sizes = {"n_steps": 16, "batch_size": 64, "n_epochs": 2, "deduplicate": False}
+        agent = make_agent("ppo", env, seed=0, compile=compiled, **sizes)
+        agent.learn(2 * 16 * 16)
+        return agent.policy_state()[0]
+
+    eager = weights(compiled=False)
+    for name, values in weights(compiled=True).items():
+        assert values == pytest.approx(eager[name], abs=1e-5), name

@@ -9,6 +9,7 @@ import torch
 from operant.agents import make_agent
 from operant.agents.native.config import PPOConfig, Stream
 from operant.agents.native.networks import Tanh
+from operant.agents.native.parallel import Ranks
 from operant.agents.native.ppo import PPO
 from operant.agents.native.update import combined
 from operant.agents.weights import fill_module
@@ -83,9 +84,10 @@ def test_one_update_equals_sb3s(env_id, kwargs, clip_range_vf, make_sync) -> Non
 def test_advantages_of_streams_are_normalised_then_weighted() -> None:
     advantages = torch.tensor([[1.0, 10], [3, 20], [5, 60]])
     streams = [Stream(gamma=0.9, coef=2.0), Stream(gamma=0.9, coef=0.5, normalize=False)]
-    found = combined(advantages, streams)
+    found = combined(advantages, streams, Ranks())
     assert found.tolist() == pytest.approx([-2 + 5, 0 + 10, 2 + 30])
-    assert combined(advantages[:1], streams).tolist() == [2 + 5]  # one row has no deviation
+    # One row has no deviation.
+    assert combined(advantages[:1], streams, Ranks()).tolist() == [2 + 5]
 
 
 def test_fast_tanh_is_tanh_with_its_gradient() -> None:

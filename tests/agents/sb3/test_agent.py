@@ -219,8 +219,8 @@ def test_encoder_serves_small_integer_grids_only(corridor, make_sync) -> None:
         return type(make_agent("sb3-ppo", env, **hyper).model.policy.features_extractor).__name__
 
     assert encoder_of(corridor(), encoder="onehot") == "OneHotGrid"
-    assert encoder_of(corridor()) == "CombinedExtractor"
-    assert encoder_of(make_sync("CartPole-v1", 2), encoder="onehot") == "FlattenExtractor"
+    assert encoder_of(corridor()) == "FlatDict"
+    assert encoder_of(make_sync("CartPole-v1", 2), encoder="onehot") == "Flat"
 
 
 def test_pixel_images_are_refused(corridor) -> None:
