@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check docs wheel-check bench-perf bench-training clean
+.PHONY: help setup demo test test-slow check docs wheel-check bench-perf bench-training parity clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench-perf: $(VENV)/.dev ## Measure the gridworlds' speed beside their peers' (R
 
 bench-training: $(VENV)/.dev ## Measure how fast the native PPO learns beside its peers
 	@export $(THREADS); exec $(BIN)/python -m operant.benchmarks.perf.training $(ARGS)
+
+parity: $(VENV)/.dev ## Compare what the native PPO and SB3's learn per env step; writes docs/parity.md (1 to 2 hours)
+	$(BIN)/python -m pip install --quiet -c constraints.txt Box2D "gymnasium[mujoco]"
+	@export $(THREADS); exec $(BIN)/python -m operant.benchmarks.perf.parity --workers 2 --write docs/parity.md $(ARGS)
 
 clean: ## Remove everything that was built (not results/)
 	rm -rf $(VENV) build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache \

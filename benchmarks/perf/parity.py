@@ -1,7 +1,7 @@
 """Does the native PPO learn as well per env step as SB3's? Equal hyper-parameters, several seeds.
 
-Run ``python -m operant.benchmarks.perf.parity``; ``--write docs/parity.md`` makes the page of the
-documentation. Runs that are done are kept in a folder, so an interrupted comparison goes on.
+Run ``make parity``, which installs what the tasks need and writes the page of the documentation.
+Runs that are done are kept in a folder, so an interrupted comparison goes on.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ Does Operant's own PPO learn as much from a number of env steps as SB3's? Both g
 env, the same hyper-parameters and {seeds} seeds. A seed's score is the mean return of its sampled
 policy over fresh episodes after training; shown are the mean over seeds, its 95 % interval
 (Student's t) and the p-value of a permutation test of equal means. This page is written by
-`python -m operant.benchmarks.perf.parity --write docs/parity.md`.
+`make parity`.
 
 """
 

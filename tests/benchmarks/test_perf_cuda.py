@@ -51,6 +51,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return launched
 
 
+@pytest.mark.slow
 def test_it_times_every_size_and_layout(
     no_work: list[int], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

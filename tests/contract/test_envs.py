@@ -38,8 +38,14 @@ def test_env_is_sound(env_id: str) -> None:
         env_id,
         steps=1000 if env_id in FIRST_OF_KIND else 150,
         deterministic="deterministic" in row.tags,
-        subprocess=env_id in FIRST_OF_KIND,
+        subprocess=env_id == "SparseKey-v0",
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", FIRST_OF_KIND)
+def test_env_is_the_same_in_another_process(env_id: str) -> None:
+    check_env(env_id, steps=150, subprocess=True)
 
 
 @pytest.mark.parametrize("env_id", NATIVE)

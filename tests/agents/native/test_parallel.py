@@ -18,6 +18,7 @@ def work(monkeypatch: pytest.MonkeyPatch):
     return ranks_work
 
 
+@pytest.mark.slow
 def test_two_ranks_compute_as_one_would(work) -> None:
     both = launch(work.arithmetic, 2)
     everything = torch.tensor([0.0, 1.0, 2.0, 10.0])

@@ -293,6 +293,7 @@ def test_resumed_equals_uninterrupted(mode) -> None:
     )
 
 
+@pytest.mark.slow
 def test_resumed_in_a_new_process_equals_uninterrupted(tmp_path) -> None:
     whole, half = build("SAME_STEP"), build("SAME_STEP")
     whole.learn(FULL)

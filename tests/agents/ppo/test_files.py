@@ -74,6 +74,7 @@ def signed(files, name: str, data: bytes) -> None:
     files[name], files["model.json"] = data, json.dumps(meta).encode()
 
 
+@pytest.mark.slow
 def test_resumed_in_a_new_process_equals_uninterrupted(tmp_path, same) -> None:
     whole = PPO("MlpPolicy", corridor_env(), seed=5, **HYPER).learn(512)
     half = PPO("MlpPolicy", corridor_env(), seed=5, **HYPER).learn(256)
