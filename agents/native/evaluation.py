@@ -164,7 +164,11 @@ class Distinct:
 
         unique, positions = self._known.table.listed(self._ids.reshape(-1)[rows.numpy()])
         self.seen = [self.seen[0] + len(unique), self.seen[1] + len(positions)]
-        logits, values = self._evaluate(self._known.inputs(unique))
+        # Few different numbers of rows: for each, oneDNN prepares a kernel.
+        padded = np.pad(unique, (0, -len(unique) % ROWS), "edge")
+        logits, values = (
+            part[: len(unique)] for part in self._evaluate(self._known.inputs(padded))
+        )
         samples = Samples(
             positions,
             take(rollout.actions),
@@ -195,6 +199,8 @@ class Distinct:
 
 
 _OBS, _MASK = "obs/", "mask"
+ROWS = 64
+"""Distinct inputs are evaluated in multiples of this number."""
 
 
 def joined(obs: Tensors, mask: Tensor | None) -> dict[str, Any]:

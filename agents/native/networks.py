@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.encoder import Encoder, Tensors
+from operant.agents.native.linear import Linear
 from operant.agents.native.recurrence import Recurrence
 from operant.agents.native.sequences import Packed
 
@@ -62,8 +63,8 @@ class ActorCritic(nn.Module):
         self.mlp_extractor = nn.ModuleDict(
             {name: _mlp((inputs, *units), config) for name, units in trunks.items()}
         )
-        self.action_net = _linear((pi or (inputs,))[-1], outputs)
-        self.value_net = _linear((vf or (inputs,))[-1], streams)
+        self.action_net = Linear((pi or (inputs,))[-1], outputs)
+        self.value_net = Linear((vf or (inputs,))[-1], streams)
         self.log_std = nn.Parameter(torch.zeros(outputs)) if gaussian else None
         for trunk in self.mlp_extractor.values():
             _draw(trunk, math.sqrt(2), config, generator)
@@ -156,18 +157,13 @@ def _core(inputs: int, config: PPOConfig) -> Recurrence | None:
     )
 
 
-def _linear(inputs: int, outputs: int) -> nn.Linear:
-    # Without initial weights, which torch would draw from its global generator.
-    return nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-
-
 def _mlp(units: Sequence[int], config: PPOConfig) -> nn.Sequential:
     # Ours is faster eagerly on a CPU; a compiler does better with what it knows.
     tanh = Tanh if config.device == "cpu" and not config.compile else nn.Tanh
     activation = tanh if config.activation == "tanh" else partial(nn.ReLU, inplace=True)
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(units):
-        layers += [_linear(inputs, outputs), activation()]
+        layers += [Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers)
 
 
