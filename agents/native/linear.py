@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _MULTIPLY: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-_HERE = torch.backends.mkldnn.is_available() and _MULTIPLY is not None
+_HERE = bool(getattr(torch._C, "_has_mkldnn", False)) and _MULTIPLY is not None
 MIN_ROWS = 256
 """Fewer rows than this are multiplied sooner than oneDNN has looked at them."""
 
