@@ -99,7 +99,7 @@ class RecurrentPolicy(Policy, Protocol):
 
         Args:
             obs: Batch of observations, leading axis (B,).
-            memory: (B, *memory_shape) before this observation; it is not changed.
+            memory: (B, ...) before this observation; it is not changed.
             deterministic: True for the mode of the policy, False to sample from it.
 
         Returns:

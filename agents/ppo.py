@@ -20,7 +20,7 @@ from operant.agents.native.normalisers import (
     walk,
 )
 from operant.agents.native.policy_view import PolicyView
-from operant.agents.native.ppo import PPO as Agent
+from operant.agents.native.ppo import PPOAgent as Agent
 from operant.agents.native.saved import NoEnv, SavedModel, check_env, save_model
 from operant.agents.native.sources import as_vector_env
 from operant.agents.sb3.bridge import Callback, CallbackBridge, as_callback

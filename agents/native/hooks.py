@@ -11,7 +11,7 @@ from operant.agents.base import Array, Arrays, Json
 
 if TYPE_CHECKING:
     from operant.agents.native.encoder import Tensors
-    from operant.agents.native.ppo import PPO
+    from operant.agents.native.ppo import PPOAgent
     from operant.agents.native.rollout import Minibatch, RolloutBuffer
 
 
@@ -50,7 +50,7 @@ class Hooks:
         """
         return None
 
-    def on_rollout_end(self, agent: PPO) -> None:
+    def on_rollout_end(self, agent: PPOAgent) -> None:
         """Learn from ``agent.rollout``, which is complete; the agent trains on it afterwards."""
 
     def extra_loss(

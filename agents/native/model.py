@@ -11,7 +11,7 @@ import torch
 
 from operant.agents.native.arguments import FIELDS
 from operant.agents.native.policy_view import PolicyView
-from operant.agents.native.ppo import PPO as Agent
+from operant.agents.native.ppo import PPOAgent as Agent
 from operant.agents.native.rollout_view import RolloutView
 from operant.agents.sb3.schedules import to_function
 

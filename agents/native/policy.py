@@ -94,7 +94,7 @@ class NativePolicy:
 
         Args:
             obs: Batch of observations, leading axis (B,).
-            memory: (B, *memory_shape) before this observation, zeros where an episode starts.
+            memory: (B, ...) before this observation, zeros where an episode starts.
             deterministic: True for the mode of the policy, False to sample from it.
             action_mask: (B, P) True where an action is allowed, or None if all are.
 

@@ -44,7 +44,7 @@ KL_SLACK = 1.5
 """The update stops where the divergence passes this multiple of ``target_kl`` (SB3's)."""
 
 
-class PPO(Agent):
+class PPOAgent(Agent):
     """Operant's PPO; see :class:`operant.agents.native.config.PPOConfig`.
 
     Runs on any Gymnasium vector env in any autoreset mode. Actions that ``infos["action_mask"]``

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from operant.agents.base import AnyVectorEnv, Array, Arrays, Json
 from operant.agents.native.model_file import ModelFileError, Target, read_model, write_model
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 from operant.agents.native.space_specs import space_from, space_spec
 from operant.arrays import section
 from operant.wrapping import layers
@@ -53,7 +53,7 @@ class NoEnv(VectorEnv[Any, Any, Any]):
 
 def save_model(
     target: Target,
-    agent: PPO,
+    agent: PPOAgent,
     arguments: Json,
     normalisers: tuple[Arrays, Json],
 ) -> None:
@@ -139,7 +139,7 @@ class SavedModel:
         """Return a placeholder for its env."""
         return NoEnv(self.spaces, self.num_envs)
 
-    def restore(self, agent: PPO, *, force_reset: bool | None) -> None:
+    def restore(self, agent: PPOAgent, *, force_reset: bool | None) -> None:
         """Continue where the model stood.
 
         Args:
@@ -187,7 +187,7 @@ def check_env(
             raise ValueError(f"{name} of the env must be {wanted} as the model's, got {found}")
 
 
-def _without_episodes(arrays: Arrays, training: Json, agent: PPO) -> tuple[Arrays, Json]:
+def _without_episodes(arrays: Arrays, training: Json, agent: PPOAgent) -> tuple[Arrays, Json]:
     """Return a training state whose episodes are over, for as many rows as an agent has."""
     kept = {name: array for name, array in arrays.items() if not name.startswith("episodes/")}
     fresh = agent.training_state()[0]

@@ -16,7 +16,7 @@ from operant.arrays import section
 
 if TYPE_CHECKING:
     from operant.agents.native.encoder import Tensors
-    from operant.agents.native.ppo import PPO
+    from operant.agents.native.ppo import PPOAgent
     from operant.agents.native.rollout import Minibatch, RolloutBuffer
 
 
@@ -70,7 +70,7 @@ class SelfImitation(Hooks):
         self._coef, self._value_coef, self._batch_size = coef, value_coef, batch_size
         self._capacity, self._alpha, self._beta = capacity, alpha, beta
         self._generator = torch.Generator().manual_seed(seed)
-        self._agent: PPO | None = None
+        self._agent: PPOAgent | None = None
         self._memory: Tensors = {}  # columns of M steps
         self._running: Tensors = {}  # columns of (L, N) steps of episodes that go on
 
@@ -80,7 +80,7 @@ class SelfImitation(Hooks):
 
     # ---- remembering ------------------------------------------------------------------------
 
-    def on_rollout_end(self, agent: PPO) -> None:
+    def on_rollout_end(self, agent: PPOAgent) -> None:
         """Remember what the rollout brought to an end; see :meth:`Hooks.on_rollout_end`.
 
         Raises:

@@ -18,10 +18,10 @@ from operant.agents.weights import (
 from operant.arrays import section
 
 if TYPE_CHECKING:
-    from operant.agents.native.ppo import PPO
+    from operant.agents.native.ppo import PPOAgent
 
 
-def training_state(agent: PPO) -> tuple[Arrays, Json]:
+def training_state(agent: PPOAgent) -> tuple[Arrays, Json]:
     """Return networks, optimiser, generator, counters, episodes and hooks."""
     episodes, episode_meta = agent.collector.state(agent.rollout)
     parts = {
@@ -49,7 +49,7 @@ def training_state(agent: PPO) -> tuple[Arrays, Json]:
     }
 
 
-def load_training_state(agent: PPO, arrays: Mapping[str, Array], meta: Json) -> None:
+def load_training_state(agent: PPOAgent, arrays: Mapping[str, Array], meta: Json) -> None:
     """Restore what :func:`training_state` returned; the agent's own counters are its business.
 
     Raises:
@@ -75,7 +75,7 @@ def load_training_state(agent: PPO, arrays: Mapping[str, Array], meta: Json) -> 
     agent.log.scalars = dict(meta["metrics"])
 
 
-def _identity(agent: PPO) -> Json:
+def _identity(agent: PPOAgent) -> Json:
     return {
         "agent": agent.id,
         "config": agent.config.to_json(),

@@ -7,7 +7,7 @@ from operant.registry import AgentRow
 ROWS = [
     AgentRow(
         id="ppo",
-        entry_point="operant.agents.native.ppo:PPO",
+        entry_point="operant.agents.native.ppo:PPOAgent",
         summary="Native batched PPO with reward streams, masks and hooks",
         kind="learner",
         tags=("on-policy",),

@@ -49,7 +49,7 @@ class SB3Agent(Agent):
     config_class: ClassVar[type[SB3Config]]
     algorithm: ClassVar[Any]
     """The SB3 class, with a ``boundary`` attribute that it asks before each rollout."""
-    actions: ClassVar[tuple[type[gym.Space[Any]], ...]] = (
+    action_kinds: ClassVar[tuple[type[gym.Space[Any]], ...]] = (
         spaces.Box,
         spaces.Discrete,
         spaces.MultiDiscrete,
@@ -112,8 +112,8 @@ class SB3Agent(Agent):
 
     @classmethod
     def _check_actions(cls, space: gym.Space[Any]) -> None:
-        if not isinstance(space, cls.actions):
-            kinds = " or ".join(kind.__name__ for kind in cls.actions)
+        if not isinstance(space, cls.action_kinds):
+            kinds = " or ".join(kind.__name__ for kind in cls.action_kinds)
             raise ValueError(f"the action space must be {kinds} for {cls.id}, got {space}")
 
     # ---- training ---------------------------------------------------------------------------

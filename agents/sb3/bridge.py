@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import (
     ProgressBarCallback,
 )
 
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 from operant.agents.native.watcher import Step
 from operant.agents.sb3.infos import LazyInfos
 from operant.agents.sb3.source import VecEnvSource
@@ -53,7 +53,7 @@ def as_callback(callback: Callback, *, progress_bar: bool) -> BaseCallback | Non
 class CallbackBridge:
     """Tells a callback what happens; a :class:`operant.agents.native.watcher.Watcher`."""
 
-    def __init__(self, callback: BaseCallback, model: Any, agent: PPO) -> None:
+    def __init__(self, callback: BaseCallback, model: Any, agent: PPOAgent) -> None:
         """Bind them.
 
         Args:

@@ -69,5 +69,5 @@ class SB3DQN(OffPolicyAgent):
     config: DQNConfig
     config_class: ClassVar[type[DQNConfig]] = DQNConfig
     algorithm = StoppableDQN
-    actions = (spaces.Discrete,)
+    action_kinds = (spaces.Discrete,)
     counters = (*state.COUNTERS, "_n_calls", "exploration_rate")

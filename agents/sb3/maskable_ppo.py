@@ -121,7 +121,7 @@ class SB3MaskablePPO(SB3PPO):
 
     id = "sb3-maskable-ppo"
     algorithm = StoppableMaskablePPO
-    actions = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+    action_kinds = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
     vec_env_class = MaskedVecEnv
     policy_class = MaskablePolicy
     _policy: MaskablePolicy

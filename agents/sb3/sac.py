@@ -51,4 +51,4 @@ class SB3SAC(OffPolicyAgent):
     config: SACConfig
     config_class: ClassVar[type[SACConfig]] = SACConfig
     algorithm = StoppableSAC
-    actions = (spaces.Box,)
+    action_kinds = (spaces.Box,)

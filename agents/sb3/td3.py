@@ -62,7 +62,7 @@ class SB3TD3(OffPolicyAgent):
     config: TD3Config
     config_class: ClassVar[type[TD3Config]] = TD3Config
     algorithm = StoppableTD3
-    actions = (spaces.Box,)
+    action_kinds = (spaces.Box,)
 
     def _arguments(self) -> dict[str, Any]:
         shape = self.env.single_action_space.shape or ()

@@ -21,7 +21,7 @@ from operant.types import Bool, Float, Obs
 from operant.wrapping import layers
 
 
-class Step(NamedTuple):
+class Moves(NamedTuple):
     """One step of N rows.
 
     Attributes:
@@ -96,7 +96,7 @@ class TabularAgent(Agent):
         """Return the policy of training now, (B, A), at (B, A) rows of the table."""
 
     @abc.abstractmethod
-    def update(self, step: Step) -> None:
+    def update(self, step: Moves) -> None:
         """Learn from a step."""
 
     # ---- training ---------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class TabularAgent(Agent):
         done = terminated | truncated
         self._episodes.step(rewards, done, infos, None)
         after = self._successors(obs, done, infos)
-        self.update(Step(before, actions, rewards, after, terminated, truncated))
+        self.update(Moves(before, actions, rewards, after, terminated, truncated))
         self._at = self.states.ids(obs)
         self.begin(done, self._at)
         self._num_steps += self.env.num_envs

@@ -10,7 +10,7 @@ import numpy as np
 
 from operant.agents.base import Array, Arrays, check_range
 from operant.agents.native.kernels import kernel
-from operant.agents.tabular.agent import Step, TabularAgent
+from operant.agents.tabular.agent import Moves, TabularAgent
 from operant.agents.tabular.config import TabularConfig
 from operant.agents.tabular.policy import Probabilities, Table, softmax
 from operant.agents.tabular.states import Ids
@@ -74,7 +74,7 @@ class REINFORCE(TabularAgent):
         """Forget what the episodes before consisted of; see :meth:`TabularAgent.begin`."""
         self._lengths[rows] = 0
 
-    def update(self, step: Step) -> None:
+    def update(self, step: Moves) -> None:
         """Add a step to the episodes, and learn from those that it ended."""
         if self._lengths.max() == len(self._path):
             self._path = np.concatenate([self._path, np.zeros_like(self._path)])

@@ -7,7 +7,7 @@ import functools
 from typing import Any, ClassVar
 
 from operant.agents.native.kernels import kernel
-from operant.agents.tabular.agent import Step, TabularAgent
+from operant.agents.tabular.agent import Moves, TabularAgent
 from operant.agents.tabular.config import ValueConfig
 from operant.agents.tabular.policy import Probabilities, Table, epsilon_greedy
 from operant.agents.tabular.states import Ids
@@ -49,7 +49,7 @@ class ValueLearner(TabularAgent):
     def expected(self, states: Ids) -> Float:
         """Return what is to be earned from the states that a step led to, (N,)."""
 
-    def update(self, step: Step) -> None:
+    def update(self, step: Moves) -> None:
         """Learn from a step; see :meth:`TabularAgent.update`."""
         ahead = self.config.gamma * self.expected(step.after) * ~step.terminated
         table = self.table.rows(len(self.states))

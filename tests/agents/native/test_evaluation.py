@@ -12,7 +12,7 @@ import operant  # noqa: F401 (registers the ids)
 from operant.agents import make_agent
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.hooks import Hooks
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 
 SMALL = {"n_steps": 32, "batch_size": 256, "n_epochs": 3, "ent_coef": 0.01}
 
@@ -178,7 +178,7 @@ class Holding(Hooks):
 
 def test_only_hooks_that_need_every_transition_are_in_the_way() -> None:
     config = PPOConfig(**SMALL)
-    agent = PPO(grid(), config=config, hooks=[Hooks(), Watching()])
+    agent = PPOAgent(grid(), config=config, hooks=[Hooks(), Watching()])
     assert agent.deduplication.on
     agent.learn(600)
     assert agent._distinct._ids.any()
@@ -187,7 +187,7 @@ def test_only_hooks_that_need_every_transition_are_in_the_way() -> None:
         (Adding(), "Adding.extra_loss"),
         (Holding(), "Holding.reference_policy"),
     ):
-        agent = PPO(grid(), config=config, hooks=[Watching(), hook])
+        agent = PPOAgent(grid(), config=config, hooks=[Watching(), hook])
         assert agent.deduplication.reason == f"{name} looks at every transition"
         agent.learn(600)
         assert not agent._distinct._ids.any()

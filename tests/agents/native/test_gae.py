@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.gae import advantages
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 
 LENGTHS, STEPS, GAMMA, DECAY = [3, 5, 11, 40], 25, 0.9, 0.8
 MODES = [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED]
@@ -20,12 +20,12 @@ def value(clock: float) -> float:
     return 0.5 * clock + 1
 
 
-def agent_on(env, **hyper) -> PPO:
+def agent_on(env, **hyper) -> PPOAgent:
     """Build an agent whose critic is linear in the clock."""
     config = PPOConfig(
         n_steps=STEPS, gamma=GAMMA, gae_lambda=DECAY, net_arch=(), batch_size=16, **hyper
     )
-    agent = PPO(env, config=config)
+    agent = PPOAgent(env, config=config)
     with torch.no_grad():
         agent.policy.model.value_net.weight[:] = 0.5
         agent.policy.model.value_net.bias[:] = 1

@@ -8,16 +8,16 @@ import torch
 
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.hooks import Hooks
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 
 SMALL = {"n_steps": 16, "batch_size": 64, "n_epochs": 4, "net_arch": (16,), "learning_rate": 1e-2}
 
 
-def agent_with(env, *hooks: Hooks, **hyper) -> PPO:
-    return PPO(env, config=PPOConfig(**{**SMALL, **hyper}), seed=0, hooks=hooks)
+def agent_with(env, *hooks: Hooks, **hyper) -> PPOAgent:
+    return PPOAgent(env, config=PPOConfig(**{**SMALL, **hyper}), seed=0, hooks=hooks)
 
 
-def share(agent: PPO, action: int) -> float:
+def share(agent: PPOAgent, action: int) -> float:
     """Return how often the policy takes an action, over all observations."""
     obs = np.repeat(np.arange(2, 6), 500)
     with agent.sampling(0):

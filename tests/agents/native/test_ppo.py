@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 import operant
 from operant.agents import load_policy, make_agent
 from operant.agents.native.config import PPOConfig
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 from operant.errors import GammaMismatchError
 
 SMALL = {"n_steps": 16, "batch_size": 16, "n_epochs": 1, "net_arch": [8]}
@@ -375,7 +375,7 @@ def test_learns_cartpole_in_every_autoreset_mode(mode) -> None:
     config = PPOConfig(
         n_steps=32, batch_size=256, n_epochs=20, gae_lambda=0.8, gamma=0.98, learning_rate=1e-3
     )
-    agent = PPO(env, config=config)
+    agent = PPOAgent(env, config=config)
     agent.learn(60_000)
     assert agent.metrics()["rollout/ep_rew_mean"] > 350
 

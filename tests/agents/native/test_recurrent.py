@@ -19,7 +19,7 @@ from operant.agents import load_policy, make_agent
 from operant.agents.base import Player
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.hooks import Hooks
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 
 MODES = [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED]
 SMALL = {"n_steps": 24, "batch_size": 96, "n_epochs": 2, "net_arch": (8,), "recurrent_units": 8}
@@ -33,9 +33,9 @@ SOLVES = {
 }
 
 
-def agent_on(env, kind: str | None = "lstm", *hooks: Hooks, seed: int = 0, **hyper) -> PPO:
+def agent_on(env, kind: str | None = "lstm", *hooks: Hooks, seed: int = 0, **hyper) -> PPOAgent:
     config = PPOConfig(**{**SMALL, "recurrent": kind, **hyper})
-    return PPO(env, config=config, seed=seed, hooks=hooks)
+    return PPOAgent(env, config=config, seed=seed, hooks=hooks)
 
 
 # ---- what it can do ---------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def load_recall():
     return module.Recall
 
 
-def build(mode: str) -> PPO:
+def build(mode: str) -> PPOAgent:
     env = load_recall()(mode=AutoresetMode[mode], masks=True)
     return agent_on(env, seed=3, bptt_horizon=8)
 

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from operant.agents.native.config import PPOConfig
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 from operant.agents.native.self_imitation import SelfImitation
 
 SMALL = {"n_steps": 8, "batch_size": 32, "n_epochs": 2, "net_arch": (16,), "gamma": 0.5}
@@ -56,8 +56,8 @@ class Combination(VectorEnv):
         self.at, self.right = state["at"].copy(), state["right"].copy()
 
 
-def agent_with(hook: SelfImitation, seed: int = 0, **env) -> PPO:
-    return PPO(Combination(**env), config=PPOConfig(**SMALL), seed=seed, hooks=[hook])
+def agent_with(hook: SelfImitation, seed: int = 0, **env) -> PPOAgent:
+    return PPOAgent(Combination(**env), config=PPOConfig(**SMALL), seed=seed, hooks=[hook])
 
 
 def loss_of(hook: SelfImitation) -> torch.Tensor:
@@ -98,7 +98,7 @@ def test_episodes_cut_by_a_time_limit_are_not_remembered() -> None:
     assert set(hook._memory["obs/"].tolist()) <= {2}
 
 
-def filled(**hyper) -> tuple[SelfImitation, PPO]:
+def filled(**hyper) -> tuple[SelfImitation, PPOAgent]:
     hook = SelfImitation(**hyper)
     agent = agent_with(hook, num_envs=16)
     for _ in range(4):
@@ -185,7 +185,9 @@ def test_resumed_equals_uninterrupted() -> None:
 
 
 def test_recurrent_agents_are_refused() -> None:
-    agent = PPO(Combination(), config=PPOConfig(**SMALL, recurrent="gru"), hooks=[SelfImitation()])
+    agent = PPOAgent(
+        Combination(), config=PPOConfig(**SMALL, recurrent="gru"), hooks=[SelfImitation()]
+    )
     with pytest.raises(ValueError, match="recurrent must be None with SelfImitation"):
         agent.learn(1)
 

@@ -10,7 +10,7 @@ from operant.agents import make_agent
 from operant.agents.native.config import PPOConfig, Stream
 from operant.agents.native.networks import Tanh
 from operant.agents.native.parallel import Ranks
-from operant.agents.native.ppo import PPO
+from operant.agents.native.ppo import PPOAgent
 from operant.agents.native.update import combined
 from operant.agents.weights import fill_module
 
@@ -52,7 +52,7 @@ def test_one_update_equals_sb3s(env_id, kwargs, clip_range_vf, make_sync) -> Non
     judge.learn(160)
 
     config = PPOConfig(**SHARED, clip_range_vf=clip_range_vf, deduplicate=False)
-    agent = PPO(make_sync(env_id, 4, **kwargs), config=config)
+    agent = PPOAgent(make_sync(env_id, 4, **kwargs), config=config)
     network, rollout = agent.policy.model, agent.rollout
     fill_module(network, {name: value.numpy() for name, value in seen["weights"].items()})
     for key, part in seen["obs"].items():
@@ -106,7 +106,7 @@ def test_kl_limit_stops_the_update(make_sync) -> None:
         config = PPOConfig(
             n_steps=32, batch_size=32, n_epochs=8, learning_rate=0.02, target_kl=target_kl
         )
-        agent = PPO(make_sync("CartPole-v1", 4), config=config, seed=0)
+        agent = PPOAgent(make_sync("CartPole-v1", 4), config=config, seed=0)
         agent.learn(1)
         return agent.metrics()["train/n_updates"]
 
@@ -117,7 +117,7 @@ def test_kl_limit_stops_the_update(make_sync) -> None:
 def test_no_gradient_step_beyond_the_limit(make_sync) -> None:
     """The first minibatch has divergence 0, so one step is made; the next one is refused."""
     config = PPOConfig(n_steps=32, batch_size=32, n_epochs=8, learning_rate=0.05, target_kl=1e-9)
-    agent = PPO(make_sync("CartPole-v1", 4), config=config, seed=0)
+    agent = PPOAgent(make_sync("CartPole-v1", 4), config=config, seed=0)
     agent.learn(1)
     steps = {int(slots["step"]) for slots in agent.optimizer.state_dict()["state"].values()}
     assert steps == {1}
@@ -129,7 +129,7 @@ def test_schedules_run_over_the_whole_training(kind, make_sync) -> None:
     config = PPOConfig(
         n_steps=16, batch_size=64, n_epochs=1, learning_rate=plan, clip_range={**plan, "from": 0.2}
     )
-    agent = PPO(make_sync("CartPole-v1", 4), config=config)
+    agent = PPOAgent(make_sync("CartPole-v1", 4), config=config)
     rates = []
     agent.learn(256, lambda a: rates.append(a.metrics().get("train/learning_rate")))
     shares = np.array([0.25, 0.5, 0.75, 1.0])
