@@ -28,11 +28,11 @@ class Linear(nn.Linear):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Map rows, (B, inputs), to (B, outputs)."""
-        suits = rows.ndim == 2 and len(rows) >= MIN_ROWS and rows.dtype == torch.float32
+        # Without a gradient batches have many sizes, for each of which oneDNN prepares anew.
+        suits = torch.is_grad_enabled() and rows.ndim == 2 and len(rows) >= MIN_ROWS
+        suits = suits and rows.dtype == torch.float32
         if not (_HERE and suits and rows.device.type == "cpu") or torch.compiler.is_compiling():
             return F.linear(rows, self.weight, self.bias)
-        if not torch.is_grad_enabled():
-            return _multiply(rows, self.weight, self.bias)
         result: Tensor = _Linear.apply(rows, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result
 
