@@ -175,6 +175,15 @@ class Agent(abc.ABC):
         """Discount, in [0, 1]."""
         return self.config.gamma
 
+    def identity(self) -> Json:
+        """Return what a training state and the agent that it is loaded into must agree in."""
+        return {
+            "agent": self.id,
+            "config": self.config.to_json(),
+            "seed": self.seed,
+            "num_envs": self.env.num_envs,
+        }
+
     @property
     @abc.abstractmethod
     def num_steps(self) -> int:
@@ -249,6 +258,24 @@ class Agent(abc.ABC):
     @abc.abstractmethod
     def metrics(self) -> dict[str, float]:
         """Return the last training scalars under SB3's names, e.g. ``"train/value_loss"``."""
+
+
+def check_identity(meta: Json, identity: Json) -> None:
+    """Check that a training state is of an agent built alike.
+
+    Args:
+        meta: JSON data of the state.
+        identity: Of the agent that it is to be loaded into.
+
+    Raises:
+        ValueError: If they differ; it names the field.
+    """
+    for name, value in identity.items():
+        if meta.get(name) != value:
+            raise ValueError(
+                f"the training state has {name} {meta.get(name)!r}, this agent has {value!r}; "
+                "load it into an agent built alike"
+            )
 
 
 def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:

@@ -19,7 +19,7 @@ from operant.agents.native.heads import Head
 from operant.agents.native.rollout import Finals, RolloutBuffer
 from operant.agents.native.watcher import RolloutStopped, Step, Watcher
 from operant.arrays import section
-from operant.types import Bool, Obs, take_rows
+from operant.types import Bool, Obs, stack_rows, take_rows
 from operant.wrapping import autoreset_mode, layers
 
 Decide = Callable[[int], Array]
@@ -190,7 +190,7 @@ class Collector:
         if self.mode is AutoresetMode.DISABLED:
             final = take_rows(obs, rows)
         elif "final_obs" in infos:
-            final = _stacked([infos["final_obs"][row] for row in rows.tolist()])
+            final = stack_rows([infos["final_obs"][row] for row in rows.tolist()])
         else:
             raise ValueError("infos['final_obs'] must hold the last observations of ended rows")
         parts = {key: torch.from_numpy(part) for key, part in self._encoder.parts(final).items()}
@@ -271,9 +271,3 @@ class Collector:
         rollout.has_masks("mask" in arrays)
         if rollout.masks is not None:
             rollout.masks[-1] = torch.from_numpy(arrays["mask"].copy())
-
-
-def _stacked(rows: list[Any]) -> Obs:
-    if isinstance(rows[0], Mapping):
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    return np.stack(rows)

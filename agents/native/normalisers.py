@@ -40,7 +40,7 @@ def normaliser_state(env: Any) -> tuple[Arrays, Json]:
     settings: Json = {}
     for name, layer in find_normalisers(env).items():
         settings[name] = {key: vars(layer)[key] for key in _SETTINGS if key in vars(layer)}
-        for path, moments in _moments(layer):
+        for path, moments in running_moments(layer):
             arrays |= {
                 f"{name}/{path}/{moment}": np.asarray(getattr(moments, moment), np.float64)
                 for moment in _MOMENTS
@@ -84,7 +84,7 @@ def load_normalisers(env: Any, arrays: Mapping[str, Array]) -> None:
     """
     for name, layer in find_normalisers(env).items():
         saved = section(arrays, name)
-        for path, moments in _moments(layer):
+        for path, moments in running_moments(layer):
             for moment in _MOMENTS:
                 value = saved.get(f"{path}/{moment}")
                 shape = np.shape(getattr(moments, moment))
@@ -111,7 +111,7 @@ def walk(layer: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         layer = next((inside[name] for name in ("vec", "venv", "env") if name in inside), None)
 
 
-def _moments(layer: Any) -> Iterator[tuple[str, Any]]:
+def running_moments(layer: Any) -> Iterator[tuple[str, Any]]:
     """Iterate over the running means and variances of a normaliser, by path."""
     for name in _STATISTICS:
         statistics = vars(layer).get(name)

@@ -20,8 +20,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from operant.agents.native.normalisers import find_normalisers, running_moments
 from operant.errors import MissingExtraError, OperantError
-from operant.wrapping import layers
 
 
 class RunningMoments(Protocol):
@@ -45,7 +45,7 @@ class Ranks:
         grouped = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if grouped else 0
         self.world = dist.get_world_size() if grouped else 1
-        self._known: dict[tuple[int, str], RunningMoments] = {}
+        self._known: dict[tuple[str, str], RunningMoments] = {}
 
     def total(self, value: Tensor) -> Tensor:
         """Return the sum over all ranks of a tensor, which is left as it is."""
@@ -98,12 +98,11 @@ class Ranks:
         """
         if self.world == 1:
             return
-        for layer in layers(env):
-            for name, moments in vars(layer).items():
-                if all(hasattr(moments, part) for part in ("mean", "var", "count")):
-                    known = self._known.setdefault((id(layer), name), copy.deepcopy(moments))
-                    self.merge(moments, known)
-                    self._known[id(layer), name] = copy.deepcopy(moments)
+        for name, layer in find_normalisers(env).items():
+            for path, moments in running_moments(layer):
+                known = self._known.setdefault((name, path), copy.deepcopy(moments))
+                self.merge(moments, known)
+                self._known[name, path] = copy.deepcopy(moments)
 
     def normalized(self, column: Tensor) -> Tensor:
         """Return numbers, (B,), shifted and scaled to mean 0 and deviation 1 over all ranks."""

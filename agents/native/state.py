@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from operant.agents.base import Array, Arrays, Json
+from operant.agents.base import Array, Arrays, Json, check_identity
 from operant.agents.weights import (
     fill_module,
     finite,
@@ -55,12 +55,7 @@ def load_training_state(agent: PPOAgent, arrays: Mapping[str, Array], meta: Json
     Raises:
         ValueError: If the state belongs to another agent, config, seed or set of hooks.
     """
-    for name, value in _identity(agent).items():
-        if meta.get(name) != value:
-            raise ValueError(
-                f"the training state has {name} {meta.get(name)!r}, this agent has {value!r}; "
-                "load it into an agent built alike"
-            )
+    check_identity(meta, _identity(agent))
     fill_module(agent.policy.model, section(arrays, "policy"))
     load_optimizer(agent.optimizer, section(arrays, "optimizer"))
     agent.policy.generator.set_state(torch.from_numpy(arrays["generator/state"].copy()))
@@ -77,10 +72,7 @@ def load_training_state(agent: PPOAgent, arrays: Mapping[str, Array], meta: Json
 
 def _identity(agent: PPOAgent) -> Json:
     return {
-        "agent": agent.id,
-        "config": agent.config.to_json(),
-        "seed": agent.seed,
-        "num_envs": agent.env.num_envs,
+        **agent.identity(),
         "rank": agent.ranks.rank,
         "world": agent.ranks.world,
         "hook_types": [type(hook).__name__ for hook in agent.hooks],

@@ -13,7 +13,16 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Arrays, Json, OnRollout
+from operant.agents.base import (
+    Agent,
+    AgentConfig,
+    AnyVectorEnv,
+    Array,
+    Arrays,
+    Json,
+    OnRollout,
+    check_identity,
+)
 from operant.agents.sb3 import state
 from operant.agents.sb3.config import EPISODES_LOGGED, SB3Config
 from operant.agents.sb3.policy import (
@@ -169,7 +178,7 @@ class SB3Agent(Agent):
             **state.prefixed("streams", streams),
         }
         return arrays, {
-            **self._identity(),
+            **self.identity(),
             "exact_resume": exact,
             "algorithm": meta,
             "streams": stream_meta,
@@ -178,26 +187,13 @@ class SB3Agent(Agent):
 
     def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
         """Continue from a training state; see :meth:`Agent.load_training_state`."""
-        for name, value in self._identity().items():
-            if meta[name] != value:
-                raise ValueError(
-                    f"the training state has {name} {meta[name]!r}, this agent has {value!r}; "
-                    "load it into an agent built alike"
-                )
+        check_identity(meta, self.identity())
         state.load_algorithm_state(self.model, section(arrays, "algorithm"), meta["algorithm"])
         state.load_env_state(self.model, self.venv, section(arrays, "episodes"))
         self._streams.load(section(arrays, "streams"), meta["streams"])
         self._scalars.values = dict(meta["metrics"])
         if not meta["exact_resume"]:  # new episodes, not the first ones of the run again
             self.venv.seed(SeedTree(self.seed).child("env").seed(f"resumed at {self.num_steps}"))
-
-    def _identity(self) -> Json:
-        return {
-            "agent": self.id,
-            "config": self.config.to_json(),
-            "seed": self.seed,
-            "num_envs": self.env.num_envs,
-        }
 
     def policy_state(self) -> tuple[Arrays, Json]:
         """Return the policy alone, for :func:`operant.agents.load_policy`."""

@@ -10,14 +10,23 @@ from typing import Any, ClassVar, NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Arrays, Json, OnRollout
+from operant.agents.base import (
+    Agent,
+    AgentConfig,
+    AnyVectorEnv,
+    Array,
+    Arrays,
+    Json,
+    OnRollout,
+    check_identity,
+)
 from operant.agents.native.episodes import Episodes
 from operant.agents.tabular.config import TabularConfig
 from operant.agents.tabular.policy import Probabilities, Table, TabularPolicy, discrete, draw
 from operant.agents.tabular.states import Ids, States
 from operant.arrays import section
 from operant.seeding import SeedTree
-from operant.types import Bool, Float, Obs
+from operant.types import Bool, Float, Obs, stack_rows
 from operant.wrapping import layers
 
 
@@ -147,7 +156,7 @@ class TabularAgent(Agent):
         rows = np.flatnonzero(done)
         if len(rows):
             finals = [infos["final_obs"][row] for row in rows.tolist()]
-            after[rows] = self.states.ids(_stacked(finals))
+            after[rows] = self.states.ids(stack_rows(finals))
         return after
 
     def metrics(self) -> dict[str, float]:
@@ -173,7 +182,7 @@ class TabularAgent(Agent):
         arrays, exact = self._env_state()
         arrays |= {f"learned/{name}": value for name, value in self.learned().items()}
         return arrays, {
-            **self._identity(),
+            **self.identity(),
             "exact_resume": exact,
             "num_steps": self._num_steps,
             "progress": self._progress,
@@ -183,12 +192,7 @@ class TabularAgent(Agent):
 
     def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
         """Continue from a training state; see :meth:`Agent.load_training_state`."""
-        for name, value in self._identity().items():
-            if meta.get(name) != value:
-                raise ValueError(
-                    f"the training state has {name} {meta.get(name)!r}, this agent has {value!r}; "
-                    "load it into an agent built alike"
-                )
+        check_identity(meta, self.identity())
         self.load_learned(section(arrays, "learned"))
         self._num_steps, self._progress = meta["num_steps"], meta["progress"]
         self._episodes.load_state(meta["episodes"])
@@ -222,14 +226,6 @@ class TabularAgent(Agent):
         arrays |= {f"running/{name}": value for name, value in self._episodes.arrays().items()}
         return {**arrays, "at": self._at.copy()}, True
 
-    def _identity(self) -> Json:
-        return {
-            "agent": self.id,
-            "config": self.config.to_json(),
-            "seed": self.seed,
-            "num_envs": self.env.num_envs,
-        }
-
     def policy_state(self) -> tuple[Arrays, Json]:
         """Return the policy alone, for :func:`operant.agents.load_policy`."""
         rows = self.table.rows(len(self.states)).copy()
@@ -252,9 +248,3 @@ class TabularAgent(Agent):
         table.load(arrays["table"])
         rng = np.random.default_rng(0)
         return TabularPolicy(states, table, cls.acting(config), space, rng)
-
-
-def _stacked(rows: list[Any]) -> Obs:
-    if isinstance(rows[0], Mapping):
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    return np.stack(rows)

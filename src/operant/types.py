@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -217,6 +217,13 @@ class RewardTerms:
         for value in terms.values():
             total = total + value
         return cls(total, terms)
+
+
+def stack_rows(rows: Sequence[Any]) -> Obs:
+    """Return single observations as one batch, (B, ...)."""
+    if isinstance(rows[0], Mapping):
+        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    return np.stack(rows)
 
 
 def take_rows(batch: Obs, rows: npt.NDArray[Any]) -> Obs:

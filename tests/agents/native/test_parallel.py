@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
 from operant.agents.native.parallel import Ranks, join, launch
+from operant.agents.native.sources import as_vector_env
 from operant.errors import MissingExtraError, OperantError
 
 
@@ -85,6 +87,19 @@ def test_two_ranks_learn_as_well_as_one_with_twice_the_envs(work) -> None:
     for name, weights in both[0]["weights"].items():
         assert np.array_equal(weights, both[1]["weights"][name]), name
     assert not np.array_equal(both[0]["obs"], both[1]["obs"])  # levels of their own
+
+
+def test_normalisers_that_are_saved_are_those_that_ranks_share(monkeypatch) -> None:
+    """SB3's too, which stands behind a view."""
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+    env = as_vector_env(VecNormalize(DummyVecEnv([lambda: gym.make("CartPole-v1")] * 2)))
+    ranks, merged = Ranks(), []
+    ranks.world = 2
+    monkeypatch.setattr(ranks, "merge", lambda moments, known: merged.append(moments))
+    ranks.share(env)
+    assert len(merged) == 2  # of observations and of returns
+    assert sorted(ranks._known) == [("VecNormalize", "obs_rms"), ("VecNormalize", "ret_rms")]
 
 
 def test_a_single_process_is_a_world_of_one() -> None:
