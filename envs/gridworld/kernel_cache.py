@@ -5,6 +5,11 @@ closure in another process. Here a family has a folder of its own, whose name is
 engine's sources and of all that the family's functions are made of: their code, the values that
 they refer to, and the functions they call. Whatever changes, in whichever file, makes a new folder.
 Deleting folders is always safe. A first step then takes 0.4 s instead of seconds.
+
+Code from another process must not meet a namesake. The linker goes by symbols and keeps one of two
+that are equal, and numba tells closures of one name apart by counting them from 1 in every process:
+a kernel from disk could then call the ``generate`` of another family, compiled here. So numba draws
+its numbers at random.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,14 +26,24 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 from operant.envs.gridworld.family import Family
 
+_identity: Any = FunctionIdentity  # numba's own code is untyped
+_identity._unique_ids = iter(lambda: secrets.randbits(62), None)  # in forks, too, others
+
 
 class _KernelCache(FunctionCache):
     """numba's cache, without its look into closures: the folder's name covers them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Give every file a name of its own: writers who count take the same number at once."""
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        files: Any = self._cache_file
+        files._data_name = lambda _: f"{function.__name__}.{secrets.token_hex(8)}.nbc"
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple()

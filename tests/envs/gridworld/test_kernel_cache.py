@@ -120,3 +120,27 @@ def test_unwritable_cache_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert play(blocked)[1] == 0
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert kernel_cache.folder(door_key.FAMILY) is None
+
+
+SYMBOLS = """
+import gymnasium as gym, operant
+env = gym.make_vec("Empty-5x5-v0", num_envs=1)
+env.reset(seed=0)
+[code] = env.unwrapped.simulator.kernels.reset.overloads.values()
+for function in code.library._final_module.functions:
+    if not function.is_declaration:
+        print(function.name)
+"""
+
+
+def test_code_of_two_processes_shares_no_symbol(tmp_path: Path) -> None:
+    """The linker would let one of them call into the other's."""
+    seen: list[set[str]] = []
+    for name in "ab":
+        env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / name)}
+        run = subprocess.run(
+            [sys.executable, "-c", SYMBOLS], env=env, capture_output=True, text=True, check=True
+        )
+        seen.append(set(run.stdout.split()))
+    assert any("generate" in symbol for symbol in seen[0])
+    assert not seen[0] & seen[1]
