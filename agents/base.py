@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
@@ -110,6 +111,8 @@ class RecurrentPolicy(Policy, Protocol):
 class Player:
     """Lets any policy act in B running episodes, and keeps what it remembers of them.
 
+    A policy that does not know action masks acts as it has learned to: without.
+
     Attributes:
         memory: (B, ...) what is remembered, or None if the policy remembers nothing.
     """
@@ -122,14 +125,28 @@ class Player:
             rows: B >= 1.
         """
         self._policy = policy
+        self._knows_masks = "action_mask" in inspect.signature(policy.act).parameters
         shape = policy.memory_shape if isinstance(policy, RecurrentPolicy) else None
         self.memory: Array | None = None if shape is None else np.zeros((rows, *shape), np.float32)
 
-    def act(self, obs: Obs, *, deterministic: bool) -> Array:
-        """Choose one action per row; see :meth:`Agent.act`."""
+    def act(self, obs: Obs, *, deterministic: bool, action_mask: Array | None = None) -> Array:
+        """Choose one action per row.
+
+        Args:
+            obs: Batch of observations, leading axis (B,).
+            deterministic: True for the mode of the policy, False to sample from it.
+            action_mask: (B, P) bool, True where an action is allowed, as ``infos["action_mask"]``
+                has it; None if all are.
+
+        Returns:
+            (B, ...) actions.
+        """
+        how: dict[str, Any] = {"deterministic": deterministic}
+        if self._knows_masks:
+            how["action_mask"] = action_mask
         if self.memory is None or not isinstance(self._policy, RecurrentPolicy):
-            return self._policy.act(obs, deterministic=deterministic)
-        actions, self.memory = self._policy.act_from(obs, self.memory, deterministic=deterministic)
+            return self._policy.act(obs, **how)
+        actions, self.memory = self._policy.act_from(obs, self.memory, **how)
         return actions
 
     def forget(self, ended: Bool) -> None:

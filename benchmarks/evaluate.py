@@ -20,8 +20,8 @@ from operant.seeding import SeedTree
 from operant.types import Bool
 from operant.wrapping import final_success
 
-Act: TypeAlias = Callable[[Any, int], npt.NDArray[Any]]
-"""(batch of observations, time step) -> one action per row."""
+Act: TypeAlias = Callable[[Any, dict[str, Any], int], npt.NDArray[Any]]
+"""(batch of observations, their infos, time step) -> one action per row."""
 STOP_EVERY = 100
 """Env steps between two questions whether to stop."""
 SCORES = ("true_return", "designed_return", "discounted_true_return", "discounted_designed_return")
@@ -62,11 +62,12 @@ class Evaluator:
             step: Env steps trained so far, written into the table.
         """
         player = Player(policy, self._spec.evaluation.episodes)
-        return self.score(
-            lambda obs, t: player.act(obs, deterministic=deterministic),  # noqa: ARG005
-            step=step,
-            on_end=player.forget,
-        )
+
+        def act(obs: Any, infos: dict[str, Any], t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+            mask = infos.get("action_mask")
+            return player.act(obs, deterministic=deterministic, action_mask=mask)
+
+        return self.score(act, step=step, on_end=player.forget)
 
     def score(
         self, act: Act, *, step: int, on_end: Callable[[Bool], None] = lambda _: None
@@ -89,14 +90,14 @@ class Evaluator:
         seed = self._tree.seed("design")
         finite = _FiniteHorizon(self._batch)
         env = reward_design.shape(finite, design, gamma=spec.gamma, seed=seed)
-        obs, _ = env.reset(seed=self._tree.seed("evaluation"))
+        obs, infos = env.reset(seed=self._tree.seed("evaluation"))
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
         running, t = np.ones(episodes, np.bool_), 0
         while running.any():
             if t and t % STOP_EVERY == 0 and self._should_stop():
                 raise InterruptedRunError("stopped during an evaluation")
-            obs, designed, terminated, truncated, infos = env.step(act(obs, t))
+            obs, designed, terminated, truncated, infos = env.step(act(obs, infos, t))
             true = infos["true_reward"]
             for name, value in zip(SCORES, (true, designed, true, designed), strict=True):
                 weight = spec.gamma**t if name.startswith("discounted") else 1.0
@@ -117,11 +118,17 @@ class Evaluator:
         )
 
     def references(self) -> References:
-        """Score a uniformly random policy and, where the env knows it, the optimal one."""
-        space = self._batch.action_space
-        space.seed(self._tree.seed("random policy"))
+        """Score a uniformly random policy and, where the env knows it, the optimal one.
 
-        def random(obs: Any, t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+        Where actions are masked, the random policy is uniform over the allowed ones.
+        """
+        space, seed = self._batch.action_space, self._tree.seed("random policy")
+        space.seed(seed)
+        rng = np.random.default_rng(seed)
+
+        def random(obs: Any, infos: dict[str, Any], t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+            if "action_mask" in infos:
+                return _random_allowed(self._batch.single_action_space, infos["action_mask"], rng)
             drawn: npt.NDArray[Any] = space.sample()
             return drawn
 
@@ -185,10 +192,29 @@ class _FiniteHorizon(VectorWrapper):
         return obs, reward, terminated | truncated, np.zeros_like(truncated), infos
 
 
+def _random_allowed(
+    space: gym.Space[Any], mask: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw uniformly among the actions that a mask, (B, P) bool, allows in each row.
+
+    The P columns are the values of a Discrete action, or those of a MultiDiscrete one's parts, one
+    part after the other.
+    """
+    last = np.cumsum(getattr(space, "nvec", mask.shape[1]))[:-1]
+    parts = [
+        # 1 - u lies in (0, 1]: what is allowed beats what is not.
+        np.argmax((1 - rng.random(part.shape)) * part, 1)
+        for part in np.split(mask, last, 1)
+    ]
+    drawn = np.stack(parts, 1)
+    start: npt.NDArray[np.int64] = np.asarray(getattr(space, "start", 0))
+    return start + (drawn if space.shape else drawn[:, 0])
+
+
 def _follow(plans: list[tuple[int, ...]]) -> Act:
     """Return the policy that plays one fixed action sequence per row."""
 
-    def act(obs: Any, t: int) -> npt.NDArray[Any]:  # noqa: ARG001
+    def act(obs: Any, infos: dict[str, Any], t: int) -> npt.NDArray[Any]:  # noqa: ARG001
         return np.array([plan[t] if t < len(plan) else 0 for plan in plans], np.int64)
 
     return act

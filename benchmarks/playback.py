@@ -71,13 +71,19 @@ def play(
     tree = SeedTree(spec.seed)
     design = reward_design.make_design(spec.design, **spec.design_kwargs)
     shaped = reward_design.shape(env, design, gamma=spec.gamma, seed=tree.seed("design"))
-    obs, _ = shaped.reset(seed=tree.seed("evaluation"))
+    obs, info = shaped.reset(seed=tree.seed("evaluation"))
     rng, player = tree.generator("playback"), Player(policy, 1)
     true, designed, step, ended = 0.0, 0.0, 0, False
     yield Moment(step=0, true_return=0.0, designed_return=0.0)
     while not ended:
         with policy.sampling(int(rng.integers(2**31))):  # not held open while the caller draws
-            action = player.act(_batch_of_one(obs), deterministic=deterministic)[0]
+            action = player.act(
+                _batch_of_one(obs),
+                deterministic=deterministic,
+                action_mask=np.asarray(info["action_mask"])[None]
+                if "action_mask" in info
+                else None,
+            )[0]
         obs, reward, terminated, truncated, info = shaped.step(action)
         true, designed, step = true + info["true_reward"], designed + float(reward), step + 1
         ended = terminated or truncated

@@ -22,7 +22,7 @@ EPISODES, GAMMA = 6, 0.9
 DESIGNS = ["none", "potential", "count", "naive"]
 
 
-def scripted(obs: Any, t: int) -> Any:
+def scripted(obs: Any, infos: Any, t: int) -> Any:
     """Act differently in each row and step, and depend on what is seen."""
     rows = len(obs["direction"])
     seen = obs["image"].sum((1, 2, 3), np.int64) + obs["direction"]
@@ -53,7 +53,7 @@ def pay(design: str, before: dict[str, float], after: dict[str, float], ended: b
     return 0.0
 
 
-def by_hand(spec: RunSpec, act: Callable[[Any, int], Any]) -> list[dict[str, float]]:
+def by_hand(spec: RunSpec, act: Callable[[Any, Any, int], Any]) -> list[dict[str, float]]:
     """Play each level in a scalar env of its own."""
     rows = []
     for row in range(spec.evaluation.episodes):
@@ -64,7 +64,7 @@ def by_hand(spec: RunSpec, act: Callable[[Any, int], Any]) -> list[dict[str, flo
         while not ended:
             batch = {k: np.repeat(np.asarray(v)[None], row + 1, 0) for k, v in obs.items()}
             before = info["features"]
-            obs, true, terminated, truncated, info = env.step(int(act(batch, t)[row]))
+            obs, true, terminated, truncated, info = env.step(int(act(batch, info, t)[row]))
             # A score is a finite sum: the time limit is the end, and its potential is 0.
             designed = true + pay(spec.design, before, info["features"], terminated or truncated)
             if spec.design == "count":
@@ -96,7 +96,7 @@ def test_scores_equal_a_loop_over_scalar_envs(spec: Spec, design: str, policy: s
     run, act = spec(design=design), scripted
     if policy == "optimal":
         plans = plans_of(run)
-        act = lambda obs, t: np.array([(*plan, *[6] * 40)[t] for plan in plans])  # noqa: E731
+        act = lambda obs, infos, t: np.array([(*plan, *[6] * 40)[t] for plan in plans])  # noqa: E731
     table = Evaluator(run).score(act, step=77)
     expected = by_hand(run, act)
     assert table.step.tolist() == [77] * EPISODES
@@ -133,7 +133,7 @@ def test_potential_pays_every_policy_the_same_beyond_the_true_reward(
     extra = []
     for plan_of in (lambda plan: plan, lambda plan: plan[:-1]):  # one stops before the goal
         chosen = [(*plan_of(plan), *[6] * 40) for plan in plans]
-        table = evaluator.score(lambda obs, t, c=chosen: np.array([p[t] for p in c]), step=0)
+        table = evaluator.score(lambda obs, infos, t, c=chosen: np.array([p[t] for p in c]), step=0)
         extra.append(table.discounted_designed_return - table.discounted_true_return)
     np.testing.assert_allclose(extra[0], extra[1], atol=1e-12)
 
@@ -142,17 +142,17 @@ def test_stop_is_heard_during_an_evaluation(tiny: Spec) -> None:
     run = tiny(env_kwargs={"max_steps": 10**9})
     evaluator = Evaluator(run, should_stop=lambda: True)
     with pytest.raises(InterruptedRunError):
-        evaluator.score(lambda obs, t: np.full(4, 6), step=0)
+        evaluator.score(lambda obs, infos, t: np.full(4, 6), step=0)
 
 
 def watched(evaluator: Evaluator) -> list[bytes]:
     """Score a fixed policy and return everything it was shown."""
     shown = []
 
-    def act(obs: Any, t: int) -> Any:
+    def act(obs: Any, infos: Any, t: int) -> Any:
         assert obs.keys() == {"image", "direction"}
         shown.append(obs["image"].tobytes() + obs["direction"].tobytes())
-        return scripted(obs, t)
+        return scripted(obs, infos, t)
 
     evaluator.score(act, step=0)
     return shown
@@ -200,7 +200,7 @@ def test_oracle_reference_is_the_envs_own(spec: Spec) -> None:
 def test_potential_moves_every_finished_episode_by_its_first_potential(spec: Spec) -> None:
     run = spec(design="potential")
     plans = plans_of(run)
-    act = lambda obs, t: np.array([(*plan, *[6] * 40)[t] for plan in plans])  # noqa: E731
+    act = lambda obs, infos, t: np.array([(*plan, *[6] * 40)[t] for plan in plans])  # noqa: E731
     table = Evaluator(run).score(act, step=0)
     env = gym.make(run.env_id, **run.env_kwargs)
     first = SeedTree(run.seed).seed("evaluation")
@@ -225,7 +225,7 @@ def test_random_reference_covers_all_actions(spec: Spec, monkeypatch: pytest.Mon
     score = evaluator.score
 
     def spy(act: Any, *, step: int) -> EvalTable:
-        return score(lambda obs, t: seen.append(act(obs, t)) or seen[-1], step=step)
+        return score(lambda obs, infos, t: seen.append(act(obs, infos, t)) or seen[-1], step=step)
 
     monkeypatch.setattr(evaluator, "score", spy)
     evaluator._plans = lambda: None  # type: ignore[method-assign]
@@ -241,7 +241,7 @@ def test_env_of_others_is_scored_too(tiny: Spec) -> None:
     assert references.random["success"] == 0.0
     assert 5 < references.random["length"] < 60
     assert references.random["true_return"] == references.random["length"]
-    table = Evaluator(run).score(lambda obs, t: (obs[:, 2] > 0).astype(np.int64), step=0)
+    table = Evaluator(run).score(lambda obs, infos, t: (obs[:, 2] > 0).astype(np.int64), step=0)
     np.testing.assert_allclose(
         table.discounted_true_return, (1 - GAMMA**table.length) / (1 - GAMMA), rtol=1e-12
     )
@@ -282,7 +282,7 @@ def test_success_is_that_of_the_first_episode(tiny: Spec, monkeypatch: pytest.Mo
     spec = gym.envs.registration.EnvSpec("Sparse-v0", Sparse)
     monkeypatch.setitem(gym.registry, "Sparse-v0", spec)
     run = tiny(env_id="Sparse-v0", env_kwargs={}, design="none")
-    table = Evaluator(run).score(lambda obs, t: np.zeros((4, 1), np.float32), step=0)
+    table = Evaluator(run).score(lambda obs, infos, t: np.zeros((4, 1), np.float32), step=0)
     first = SeedTree(run.seed).seed("evaluation")
     even = [(first + row) % 2 == 0 for row in range(4)]
     assert table.success.tolist() == even
@@ -327,6 +327,80 @@ def test_memory_is_per_row_and_ends_with_the_episode(
     assert played.seen == [[t] for t in range(lengths[0])]
 
 
+class Forbidding(gym.Env[Any, Any]):
+    """Succeeds unless one of 5 steps is taken that the mask forbids: all but two actions."""
+
+    observation_space = gym.spaces.Box(-1, 1, (1,))
+    metadata = {"render_modes": []}  # noqa: RUF012
+    nvec = (4,)
+
+    def __init__(self) -> None:
+        self.action_space: Any = gym.spaces.Discrete(4, start=3)
+
+    def info(self) -> dict[str, Any]:
+        parts = [self.np_random.permutation(size) < 2 for size in self.nvec]
+        self.allowed = np.concatenate(parts)
+        return {"action_mask": self.allowed, "success": self.obeys}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.obeys, self.clock = True, 0
+        return np.zeros(1, np.float32), self.info()
+
+    def step(self, action: Any) -> Any:
+        numbers = np.atleast_1d(action - self.action_space.start)
+        starts = np.cumsum((0, *self.nvec[:-1]))
+        self.obeys &= bool(self.allowed[starts + numbers].all())
+        self.clock += 1
+        return np.zeros(1, np.float32), 0.0, self.clock == 5, False, self.info()
+
+
+class ForbiddingPairs(Forbidding):
+    """The same with two numbers per action."""
+
+    nvec = (5, 3)
+
+    def __init__(self) -> None:
+        self.action_space = gym.spaces.MultiDiscrete(self.nvec)
+
+
+class Obedient:
+    """A policy that takes the first action that the mask allows."""
+
+    def act(self, obs: Any, *, deterministic: bool, action_mask: Any = None) -> Any:
+        return 3 + action_mask.argmax(1)
+
+    def sampling(self, seed: int) -> Any:
+        return contextlib.nullcontext()
+
+
+@pytest.mark.parametrize("env", [Forbidding, ForbiddingPairs])
+def test_masks_reach_policies_and_the_random_reference(
+    tiny: Spec, monkeypatch: pytest.MonkeyPatch, env: Any
+) -> None:
+    spec = gym.envs.registration.EnvSpec("Forbidding-v0", env)
+    monkeypatch.setitem(gym.registry, "Forbidding-v0", spec)
+    evaluation = Evaluation(episodes=40)
+    run = tiny(env_id="Forbidding-v0", env_kwargs={}, design="none", evaluation=evaluation)
+    evaluator, taken = Evaluator(run), []
+    score = evaluator.score
+
+    def spy(act: Any, *, step: int) -> EvalTable:
+        return score(lambda *given: taken.append(act(*given)) or taken[-1], step=step)
+
+    evaluator.score = spy  # type: ignore[method-assign, assignment]
+    assert evaluator.references().random["success"] == 1.0
+    columns = np.concatenate(taken).reshape(200, -1).T
+    for column, size in zip(columns, env.nvec, strict=True):
+        assert np.bincount(column - column.min(), minlength=size).min() > 100 / size
+    evaluator.score = score  # type: ignore[method-assign]
+    if env is Forbidding:
+        scores = evaluator.score_policy(Obedient(), deterministic=True, step=0)
+        assert scores.success.all()
+        *_, last = play(run, Obedient(), gym.make("Forbidding-v0"), deterministic=True)
+        assert last.step == 5
+
+
 def test_batches_end_episodes_within_the_step() -> None:
     native, looped = make_batch("SparseKey-5x5-v0", 2), make_batch("CartPole-v1", 2)
     assert native.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
@@ -347,5 +421,5 @@ def test_concatenate_keeps_the_order() -> None:
             evaluation=Evaluation(episodes=2),
         )
     )
-    tables = [evaluator.score(lambda obs, t: np.array([0, 1]), step=step) for step in (0, 8)]
+    tables = [evaluator.score(lambda obs, infos, t: np.array([0, 1]), step=step) for step in (0, 8)]
     assert concatenate(tables).step.tolist() == [0, 0, 8, 8]

@@ -99,14 +99,11 @@ def cases() -> list[Any]:
 def score(agent: Any, env: Any, *, deterministic: bool) -> float:
     """Return the mean return of as many first episodes as there are rows."""
     obs, infos = env.reset(seed=1234)
-    player, masked = Player(agent, env.num_envs), env.masked
+    player = Player(agent, env.num_envs)
     returns, running = np.zeros(env.num_envs), np.ones(env.num_envs, np.bool_)
     while running.any():
-        if masked:
-            mask = infos["action_mask"]
-            actions = agent.act(obs, deterministic=deterministic, action_mask=mask)
-        else:
-            actions = player.act(obs, deterministic=deterministic)
+        mask = infos.get("action_mask")
+        actions = player.act(obs, deterministic=deterministic, action_mask=mask)
         obs, rewards, terminated, truncated, infos = env.step(actions)
         returns += rewards * running
         player.forget(terminated | truncated)
