@@ -200,15 +200,15 @@ def _random_allowed(
     The P columns are the values of a Discrete action, or those of a MultiDiscrete one's parts, one
     part after the other.
     """
-    last = np.cumsum(getattr(space, "nvec", mask.shape[1]))[:-1]
+    sizes = np.array(getattr(space, "nvec", [mask.shape[1]]))
     parts = [
         # 1 - u lies in (0, 1]: what is allowed beats what is not.
         np.argmax((1 - rng.random(part.shape)) * part, 1)
-        for part in np.split(mask, last, 1)
+        for part in np.split(mask, np.cumsum(sizes)[:-1], 1)
     ]
     drawn = np.stack(parts, 1)
-    start: npt.NDArray[np.int64] = np.asarray(getattr(space, "start", 0))
-    return start + (drawn if space.shape else drawn[:, 0])
+    actions: npt.NDArray[np.int64] = drawn if space.shape else drawn[:, 0]
+    return actions + np.asarray(getattr(space, "start", 0), np.int64)
 
 
 def _follow(plans: list[tuple[int, ...]]) -> Act:

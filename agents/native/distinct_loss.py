@@ -14,15 +14,16 @@ from operant.agents.native.kernels import Ids, doubles, kernel, soften
 
 
 class Samples(NamedTuple):
-    """B transitions of a minibatch.
+    """B transitions of a minibatch, out of the M of a rollout.
 
     Attributes:
         positions: (B,) row of each transition's input among the Q distinct ones.
-        actions: (B,) or (B, H) indices.
-        log_probs: (B,) of the actions when they were drawn.
+        actions: (M,) or (M, H) indices.
+        log_probs: (M,) of the actions when they were drawn.
         advantages: (B,) of the policy, normalised and weighted.
-        returns: (B, C) targets of the values.
-        values: (B, C) when the actions were drawn; read with ``clip_range_vf`` only.
+        returns: (M, C) targets of the values.
+        values: (M, C) when the actions were drawn; read with ``clip_range_vf`` only.
+        rows: (B,) which of the M transitions they are, or None for all of them in order.
     """
 
     positions: Ids
@@ -31,6 +32,7 @@ class Samples(NamedTuple):
     advantages: Tensor
     returns: Tensor
     values: Tensor
+    rows: Ids | None = None
 
 
 def ppo_loss(
@@ -77,16 +79,18 @@ def ppo_loss(
     to_logits, to_values = np.zeros_like(rows), np.zeros_like(row_values)
     weights, counts, sums = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(4)
     soften(rows, first, log_probs, probs)
+    taken = np.arange(size) if samples.rows is None else samples.rows
     done = _gather(
         log_probs,
         row_values,
         first,
         samples.positions,
-        samples.actions.reshape(size, -1).contiguous().numpy(),
-        doubles(samples.log_probs),
-        doubles(samples.advantages),
-        doubles(samples.returns),
-        doubles(samples.values),
+        taken,
+        samples.actions.reshape(len(samples.actions), -1).contiguous().numpy(),
+        samples.log_probs.contiguous().numpy(),
+        samples.advantages.contiguous().numpy(),
+        samples.returns.contiguous().numpy(),
+        samples.values.contiguous().numpy(),
         (float(clip_range), float("inf" if clip_range_vf is None else clip_range_vf), vf_coef),
         to_logits,
         to_values,
@@ -97,7 +101,8 @@ def ppo_loss(
     if done < size:
         raise ValueError(
             f"actions must lie in [0, {np.diff(first).tolist()}) and positions in [0, {len(rows)}),"
-            f" got {samples.actions[done].tolist()} and {samples.positions[done]} in row {done}"
+            f" got {samples.actions[taken[done]].tolist()} and {samples.positions[done]} in row "
+            f"{done}"
         )
     entropy = _finish(log_probs, probs, first, weights, counts, ent_coef / size, to_logits) / size
     policy, value, divergence, clipped = (sums / size).tolist()
@@ -111,18 +116,26 @@ def ppo_loss(
 def _check_shapes(logits: Tensor, values: Tensor, samples: Samples, first: Ids) -> None:
     """Check what the kernels, which do not look at bounds, rely on."""
     size, (rows, streams) = len(samples.positions), values.shape
+    total = size if samples.rows is None else len(samples.log_probs)
     heads = () if samples.actions.ndim == 1 and len(first) == 2 else (len(first) - 1,)
     found_and_wanted = {
         "logits": (logits, (rows, int(first[-1]))),
-        "actions": (samples.actions, (size, *heads)),
-        "log_probs": (samples.log_probs, (size,)),
+        "actions": (samples.actions, (total, *heads)),
+        "log_probs": (samples.log_probs, (total,)),
         "advantages": (samples.advantages, (size,)),
-        "returns": (samples.returns, (size, streams)),
-        "values of the samples": (samples.values, (size, streams)),
+        "returns": (samples.returns, (total, streams)),
+        "values of the samples": (samples.values, (total, streams)),
     }
     for name, (found, wanted) in found_and_wanted.items():
         if found.shape != wanted:
             raise ValueError(f"{name} must have the shape {wanted}, got {tuple(found.shape)}")
+    if samples.rows is not None:
+        if samples.rows.shape != (size,):
+            raise ValueError(f"rows must have the shape {(size,)}, got {samples.rows.shape}")
+        if size and not 0 <= samples.rows.min() <= samples.rows.max() < total:
+            raise ValueError(
+                f"rows must lie in [0, {total}), got {samples.rows.min()} to {samples.rows.max()}"
+            )
 
 
 class _Known(torch.autograd.Function):
@@ -148,6 +161,7 @@ def _gather(
     values: Array,
     first: Ids,
     positions: Ids,
+    rows: Ids,
     actions: Ids,
     old_log_probs: Array,
     advantages: Array,
@@ -169,14 +183,14 @@ def _gather(
     clip_range, clip_range_vf, vf_coef = coefs
     size, heads = positions.size, first.size - 1
     for i in range(size):
-        q, log_prob = positions[i], 0.0
+        q, r, log_prob = positions[i], rows[i], 0.0
         if q < 0 or q >= values.shape[0]:
             return i
         for h in range(heads):
-            if actions[i, h] < 0 or actions[i, h] >= first[h + 1] - first[h]:
+            if actions[r, h] < 0 or actions[r, h] >= first[h + 1] - first[h]:
                 return i
-            log_prob += log_probs[q, first[h] + actions[i, h]]
-        log_ratio, advantage = log_prob - old_log_probs[i], advantages[i]
+            log_prob += log_probs[q, first[h] + actions[r, h]]
+        log_ratio, advantage = log_prob - old_log_probs[r], advantages[i]
         ratio = np.exp(log_ratio)
         outside = min(max(ratio, 1 - clip_range), 1 + clip_range)
         sums[0] -= min(advantage * ratio, advantage * outside)
@@ -190,13 +204,13 @@ def _gather(
             weight = -advantage * ratio / size
             weights[q] += weight
             for h in range(heads):
-                to_logits[q, first[h] + actions[i, h]] += weight
+                to_logits[q, first[h] + actions[r, h]] += weight
         for c in range(values.shape[1]):
-            change = values[q, c] - old_values[i, c]
+            change = values[q, c] - old_values[r, c]
             if abs(change) > clip_range_vf:
-                error = old_values[i, c] + np.copysign(clip_range_vf, change) - returns[i, c]
+                error = old_values[r, c] + np.copysign(clip_range_vf, change) - returns[r, c]
             else:
-                error = values[q, c] - returns[i, c]
+                error = values[q, c] - returns[r, c]
                 to_values[q, c] += 2 * vf_coef * error / size
             sums[1] += error * error
     return size

@@ -158,10 +158,6 @@ class Distinct:
 
     def loss(self, rollout: RolloutBuffer, rows: Tensor, clip_range: float) -> Loss:
         """Return the loss of the transitions at some positions."""
-
-        def take(part: Tensor) -> Tensor:
-            return part.flatten(0, 1).index_select(0, rows)
-
         unique, positions = self._known.table.listed(self._ids.reshape(-1)[rows.numpy()])
         self.seen = [self.seen[0] + len(unique), self.seen[1] + len(positions)]
         # Few different numbers of rows: for each, oneDNN prepares a kernel.
@@ -169,13 +165,15 @@ class Distinct:
         logits, values = (
             part[: len(unique)] for part in self._evaluate(self._known.inputs(padded))
         )
+        advantages = rollout.advantages.flatten(0, 1)
         samples = Samples(
             positions,
-            take(rollout.actions),
-            take(rollout.log_probs),
-            combined(take(rollout.advantages), self._streams, self._ranks),
-            take(rollout.returns),
-            take(rollout.values),
+            rollout.actions.flatten(0, 1),
+            rollout.log_probs.flatten(),
+            combined(advantages.index_select(0, rows), self._streams, self._ranks),
+            rollout.returns.flatten(0, 1),
+            rollout.values.flatten(0, 1),
+            rows.numpy(),
         )
         return Loss(
             *ppo_loss(

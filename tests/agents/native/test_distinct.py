@@ -320,6 +320,41 @@ def test_loss_and_gradients_are_those_of_autograd(
         torch.testing.assert_close(a, b, rtol=0, atol=close)
 
 
+def scattered(samples: Samples, places: np.ndarray, total: int) -> Samples:
+    """Return the same samples as rows of a rollout of ``total`` transitions."""
+    arrays = {}
+    for name in ("actions", "log_probs", "returns", "values"):
+        part = getattr(samples, name)
+        arrays[name] = torch.full((total, *part.shape[1:]), 99, dtype=part.dtype)
+        arrays[name][torch.from_numpy(places)] = part
+    return samples._replace(**arrays, rows=places)
+
+
+def test_samples_may_be_rows_of_a_rollout() -> None:
+    logits, values, samples = problem([3, 1, 4], 2, torch.float32)
+    places = np.random.default_rng(3).permutation(900)[: len(samples.positions)]
+    coefs = {"clip_range": 0.2, "clip_range_vf": 0.2, "vf_coef": 0.5, "ent_coef": 0.03}
+    found = []
+    for given in (samples, scattered(samples, places, 900)):
+        loss, statistics = ppo_loss(logits, values, given, offsets([3, 1, 4]), **coefs)
+        found.append([statistics, *torch.autograd.grad(loss, (logits, values))])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("wrong", [-1, 900])
+def test_loss_refuses_rows_outside_of_the_rollout(wrong: int) -> None:
+    logits, values, samples = problem([3], 1, torch.float32)
+    samples = scattered(samples, np.arange(500), 900)
+    samples.rows[7] = wrong  # type: ignore[index]
+    coefs = {"clip_range": 0.2, "clip_range_vf": None, "vf_coef": 0.5, "ent_coef": 0.0}
+    with pytest.raises(ValueError, match=r"rows must lie in \[0, 900\), got"):
+        ppo_loss(logits, values, samples, offsets([3]), **coefs)
+    short = samples._replace(rows=samples.rows[:-1])  # type: ignore[index]
+    with pytest.raises(ValueError, match=r"rows must have the shape \(500,\), got \(499,\)"):
+        ppo_loss(logits, values, short, offsets([3]), **coefs)
+
+
 @pytest.mark.parametrize("advantage", [1.0, -1.0, 0.0])
 @pytest.mark.parametrize("side", [-1, 0, 1])
 def test_ratios_on_the_edge_of_the_clip_range_are_not_clipped(advantage, side) -> None:
