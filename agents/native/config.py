@@ -70,7 +70,9 @@ class PPOConfig(AgentConfig):
         encoder: ``"flat"`` feeds entries of small-integer Boxes as numbers, ``"onehot"`` as one-hot
             vectors; see :class:`operant.agents.native.encoder.Encoder`.
         threads: Torch threads while the agent computes, >= 1.
-        device: Torch device of networks and rollouts. Exact resume is promised on the CPU only.
+        device: Torch device of the networks. Exact resume is promised on the CPU only.
+        storage_device: Torch device of the rollout, e.g. ``"cpu"`` where it is too large for the
+            GPU; minibatches then travel. None for ``device``.
         compile: True to compile the network's passes with ``torch.compile``, on a GPU with CUDA
             graphs. Compiling takes up to a minute, which small networks on a CPU do not win back.
         deduplicate: True to evaluate the network once per different observation, which is exact and
@@ -113,6 +115,7 @@ class PPOConfig(AgentConfig):
     encoder: Literal["onehot", "flat"] = "flat"
     threads: int = 1
     device: str = "cpu"
+    storage_device: str | None = None
     compile: bool = False
     deduplicate: Literal["auto"] | bool = "auto"
     recurrent: Literal["lstm", "gru"] | None = None

@@ -98,7 +98,8 @@ def obstacle(head: Head, config: PPOConfig, hooks: Sequence[Hooks]) -> str:
         return "the actions are not categorical"
     if config.compile:
         return "a compiled network would be compiled again for other numbers of inputs"
-    return "" if config.device == "cpu" else "it is done on the CPU only"
+    on_cpu = config.device == "cpu" == (config.storage_device or "cpu")
+    return "" if on_cpu else "it is done on the CPU only"
 
 
 def _stateful(network: nn.Module) -> str | None:

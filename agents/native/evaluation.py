@@ -211,10 +211,12 @@ def shuffled(
     rollout: RolloutBuffer, batch_size: int, generator: torch.Generator
 ) -> Iterable[Tensor]:
     """Return the positions of all valid transitions in minibatches of random ones."""
-    positions = rollout.positions()
+    positions = rollout.near(rollout.positions())
     order = torch.randperm(len(positions), generator=generator, device=positions.device)
     # In their order: the loss does not mind, and memory is read forwards.
-    return (ascending(rows) for rows in torch.split(positions[order], batch_size))
+    return (
+        ascending(rows) for rows in torch.split(positions[order], batch_size)
+    )
 
 
 def ascending(rows: Tensor) -> Tensor:

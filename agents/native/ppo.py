@@ -113,6 +113,7 @@ class PPOAgent(Agent):
             num_envs=env.num_envs,
             streams=tuple(self._streams),
             device=config.device,
+            storage=config.storage_device,
         )
         streams = list(self._streams.values())
         self._dense = (
@@ -179,7 +180,7 @@ class PPOAgent(Agent):
             self.collector.collect(self.rollout, self._decide, watcher)
             self._evaluation.end(self.rollout)
             self._credit(self.rollout)
-        self._num_steps += int(self.ranks.total(self.rollout.valid.sum()))
+        self._num_steps += int(self.ranks.total(self.rollout.near(self.rollout.valid.sum())))
         self.ranks.share(self.env)
         for hook in self.hooks:
             hook.on_rollout_end(self)
@@ -243,7 +244,7 @@ class PPOAgent(Agent):
     def _decide(self, step: int) -> Array:
         """Choose the actions of a step; they and what the update needs go into the rollout."""
         self._evaluation.decide(self.rollout, step, self._bias(self.rollout.obs_at(step)))
-        actions: Array = self.collector.to_env(self.rollout.actions[step])
+        actions: Array = self.collector.to_env(self.rollout.actions_at(step))
         return actions
 
     def _bias(self, obs: Tensors) -> Tensor | None:

@@ -87,7 +87,7 @@ class Recurrent(Dense):
 
     def minibatches(self, rollout: RolloutBuffer, generator: torch.Generator) -> Iterable[Tensor]:
         """Return the numbers of the sequences in each minibatch of an epoch."""
-        self._sequences = Sequences(rollout.valid, self._starts[:-1], self._stored)
+        self._sequences = Sequences(rollout.near(rollout.valid), self._starts[:-1], self._stored)
         numbers = self._sequences.numbers
         order = torch.randperm(len(numbers), generator=generator, device=numbers.device)
         each = max(1, round(self._config.batch_size / self._config.horizon))
@@ -106,6 +106,7 @@ class Recurrent(Dense):
             starts = ~rollout.valid[step - 1]
         else:
             starts = rollout.terminated[step - 1] | rollout.truncated[step - 1]
+        starts = rollout.near(starts)
         self._starts[step] = starts
         self._memory = self._memory.masked_fill(starts.view(1, -1, 1), 0.0)
 

@@ -94,6 +94,7 @@ class RolloutBuffer:
         num_envs: int,
         streams: tuple[str, ...],
         device: str,
+        storage: str | None = None,
     ) -> None:
         """Allocate the tensors.
 
@@ -103,9 +104,13 @@ class RolloutBuffer:
             steps: T >= 1.
             num_envs: N >= 1.
             streams: Names of the C reward streams.
-            device: Where the tensors lie.
+            device: Where the network is.
+            storage: Where the tensors lie; None for ``device``. What methods return for the network
+                is with the network.
         """
-        self.steps, self.num_envs, self.streams, self._device = steps, num_envs, streams, device
+        self.steps, self.num_envs, self.streams = steps, num_envs, streams
+        self._network, device = device, device if storage is None else storage
+        self._device = device
         self._outputs, shape = head.outputs, (steps, num_envs)
         self.obs: Tensors = {}
         for key, space in encoder.spaces.items():
@@ -134,6 +139,14 @@ class RolloutBuffer:
         self.rewards.fill_(torch.nan)  # what nobody provides is found
         self.biases, self.references, self.finals = None, [], []
 
+    def near(self, part: Tensor) -> Tensor:
+        """Return a part of the rollout where the network is."""
+        return part.to(self._network, non_blocking=True)
+
+    def _stored(self, part: Tensor) -> Tensor:
+        """Return a tensor where the rollout is."""
+        return part.to(self._device)
+
     def set_obs(self, step: int, parts: Arrays) -> None:
         """Store the observations before a step; step T is what follows the last one."""
         for key, part in parts.items():
@@ -141,11 +154,15 @@ class RolloutBuffer:
 
     def obs_at(self, step: int) -> Tensors:
         """Return the observations before a step by key, (N, ...)."""
-        return {key: part[step] for key, part in self.obs.items()}
+        return {key: self.near(part[step]) for key, part in self.obs.items()}
 
     def mask_at(self, step: int) -> Tensor | None:
         """Return the allowed actions before a step, (N, P) bool, or None without masks."""
-        return None if self.masks is None else self.masks[step]
+        return None if self.masks is None else self.near(self.masks[step])
+
+    def actions_at(self, step: int) -> Tensor:
+        """Return the actions of a step, (N, ...)."""
+        return self.near(self.actions[step])
 
     def has_masks(self, masked: bool) -> None:
         """Say whether actions are masked; all are allowed until :attr:`masks` is written to."""
@@ -161,7 +178,7 @@ class RolloutBuffer:
 
     def all_obs(self) -> Tensors:
         """Return the observations before all T steps, flat: (T * N, ...) by key."""
-        return {key: part[:-1].flatten(0, 1) for key, part in self.obs.items()}
+        return {key: self.near(part[:-1].flatten(0, 1)) for key, part in self.obs.items()}
 
     def stream(self, name: str) -> Tensor:
         """Return the rewards of a stream, (T, N); writing to it changes the rollout."""
@@ -200,7 +217,7 @@ class RolloutBuffer:
     def final_obs(self) -> Tensors:
         """Return the true last observations of :attr:`finals`, in their order: (K, ...) by key."""
         last = {key: torch.cat([final.obs[key] for final in self.finals]) for key in self.obs}
-        return {key: part.to(self._device) for key, part in last.items()}
+        return {key: self.near(part) for key, part in last.items()}
 
     def finish(
         self,
@@ -220,6 +237,7 @@ class RolloutBuffer:
             streams: Discounts of the C streams.
             gae_lambda: Trace decay, in [0, 1].
         """
+        last_values = self._stored(last_values)
         bootstrap = torch.zeros_like(self.values)
         if pseudo_steps:
             cut = (self.truncated & ~self.terminated).unsqueeze(-1)
@@ -228,7 +246,7 @@ class RolloutBuffer:
         elif final_values is not None:
             steps = torch.cat([torch.full_like(final.rows, final.step) for final in self.finals])
             rows = torch.cat([final.rows for final in self.finals])
-            bootstrap[steps, rows] = final_values
+            bootstrap[self._stored(steps), self._stored(rows)] = final_values
         self.advantages = advantages(
             self.rewards,
             self.values,
@@ -236,8 +254,8 @@ class RolloutBuffer:
             bootstrap,
             self.terminated | self.truncated,
             self.valid,
-            gamma=torch.tensor([stream.gamma for stream in streams], device=self._device),
-            episodic=torch.tensor([stream.episodic for stream in streams], device=self._device),
+            gamma=self._stored(torch.tensor([stream.gamma for stream in streams])),
+            episodic=self._stored(torch.tensor([stream.episodic for stream in streams])),
             gae_lambda=gae_lambda,
         )
         self.returns = self.advantages + self.values
@@ -245,7 +263,7 @@ class RolloutBuffer:
     def add_reference(self, coef: float, params: Tensor) -> None:
         """Store a reference policy, (T * N, P) for :meth:`all_obs`, and its weight."""
         mask = None if self.masks is None else self.masks[:-1].flatten(0, 1)
-        params = conditioned(params.detach(), None, mask)
+        params = conditioned(self._stored(params.detach()), None, mask)
         self.references.append((coef, params.view(self.steps, self.num_envs, -1)))
 
     def explained_variance(self) -> dict[str, float]:
@@ -269,9 +287,10 @@ class RolloutBuffer:
 
     def minibatch(self, rows: Tensor, packed: Packed | None = None) -> Minibatch:
         """Return the transitions at some positions, which may be packed sequences."""
+        places = self._stored(rows)
 
         def take(part: Tensor) -> Tensor:
-            return part.flatten(0, 1).index_select(0, rows)
+            return self.near(part.flatten(0, 1).index_select(0, places))
 
         return Minibatch(
             obs={key: take(part[:-1]) for key, part in self.obs.items()},

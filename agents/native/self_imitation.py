@@ -91,7 +91,9 @@ class SelfImitation(Hooks):
         self._agent = agent
         steps = _columns(agent.rollout)
         if self._running:
-            steps = {name: torch.cat([self._running[name], x]) for name, x in steps.items()}
+            steps = {
+                name: torch.cat([self._running[name].to(x.device), x]) for name, x in steps.items()
+            }
         gamma = agent.config.streams()[REWARD].gamma
         steps["returns"], known, goes_on = _returns(steps, gamma)
         steps["priorities"] = (steps["returns"] - steps["values"]).clamp(min=0)
@@ -100,7 +102,7 @@ class SelfImitation(Hooks):
             if name.startswith("obs/") or name in _REMEMBERED:
                 new = column[worth]
                 old = self._memory.get(name, new[:0])
-                self._memory[name] = torch.cat([old, new])[-self._capacity :]
+                self._memory[name] = torch.cat([old.to(new.device), new])[-self._capacity :]
         length = int(goes_on.any(1).sum())  # of the longest episode that goes on
         steps["valid"] = steps["valid"] & goes_on
         del steps["returns"], steps["priorities"]
@@ -180,7 +182,7 @@ def _columns(rollout: RolloutBuffer) -> Tensors:
     }
     if rollout.masks is not None:
         steps["masks"] = rollout.masks[:-1]
-    return {name: part.clone() for name, part in steps.items()}
+    return {name: rollout.near(part).clone() for name, part in steps.items()}
 
 
 def _returns(steps: Tensors, gamma: float) -> tuple[Tensor, Tensor, Tensor]:
