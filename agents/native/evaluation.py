@@ -214,9 +214,7 @@ def shuffled(
     positions = rollout.near(rollout.positions())
     order = torch.randperm(len(positions), generator=generator, device=positions.device)
     # In their order: the loss does not mind, and memory is read forwards.
-    return (
-        ascending(rows) for rows in torch.split(positions[order], batch_size)
-    )
+    return (ascending(rows) for rows in torch.split(positions[order], batch_size))
 
 
 def ascending(rows: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ A family's ``features`` function calls :func:`write_pose` first and goes on at c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -74,35 +74,41 @@ def carries(world: World, n: int, kind: int) -> bool:
     return bool(TRIPLES[world.agent[n, CARRY], 0] == kind)
 
 
+Columns: TypeAlias = Mapping[str, tuple[int, type[np.generic]]]
+"""Name of a feature -> its column in a feature matrix, and its own dtype."""
+_KINDS: dict[str, type[np.generic]] = {"bool": np.bool_, "int": np.int64, "float": np.float64}
+
+
+def columns(table: Sequence[Feature]) -> Columns:
+    """Return where the features of a table stand in a matrix."""
+    return {f.name: (column, _KINDS[f.dtype]) for column, f in enumerate(table)}
+
+
 class FeatureColumns(Mapping[str, npt.NDArray[Any]]):
     """An (N, F) feature matrix as a mapping, whose columns are converted when they are read."""
 
-    _KINDS = {"bool": np.bool_, "int": np.int64, "float": np.float64}  # noqa: RUF012
-
-    def __init__(self, table: Sequence[Feature], values: npt.NDArray[np.float32]) -> None:
+    def __init__(self, columns: Columns, values: npt.NDArray[np.float32]) -> None:
         """Wrap a matrix, which must not change any more.
 
         Args:
-            table: F features.
+            columns: Of F features.
             values: (N, F) float32.
         """
-        self._table, self._values = table, values
+        self._columns, self._values = columns, values
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return a feature of all rows, (N,) of the feature's own dtype."""
-        for column, feature in enumerate(self._table):
-            if feature.name == name:
-                found: npt.NDArray[Any] = self._values[:, column].astype(self._KINDS[feature.dtype])
-                return found
-        raise KeyError(name)
+        column, kind = self._columns[name]
+        found: npt.NDArray[Any] = self._values[:, column].astype(kind)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return (feature.name for feature in self._table)
+        return iter(self._columns)
 
     def __len__(self) -> int:
         """Return F."""
-        return len(self._table)
+        return len(self._columns)
 
     def __repr__(self) -> str:
         """Show it as the dict it stands for."""

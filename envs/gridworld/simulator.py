@@ -30,7 +30,7 @@ from operant.envs.gridworld.engine import (
     programmed_step,
 )
 from operant.envs.gridworld.family import Family
-from operant.envs.gridworld.features import FeatureColumns
+from operant.envs.gridworld.features import FeatureColumns, columns
 from operant.envs.gridworld.optimum import FEATURE, Optimum
 from operant.envs.gridworld.programs import Program, callback, refusal
 from operant.envs.gridworld.world import CARRY, DIRECTION, Size, World, X, Y
@@ -112,6 +112,7 @@ class Simulator:
             raise ValueError("optimum must be False where features are left out, got True")
         extra = (FEATURE,) if optimum else ()
         self.table = (*family.feature_table(size), *extra)
+        self._columns = columns(self.table)
         self.batch = new_batch(family, size, num, len(extra))
         self.actions: npt.NDArray[np.int64] = self.out.actions
         self.optimum = Optimum(self) if optimum else None
@@ -300,7 +301,7 @@ class Simulator:
 
     def features(self, values: npt.NDArray[np.float32]) -> Features:
         """Return an (N, F) feature matrix as name -> (N,) array of the feature's own dtype."""
-        return FeatureColumns(self.table, values)
+        return FeatureColumns(self._columns, values)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, as arrays."""

@@ -23,7 +23,7 @@ from operant.envs.gridworld.engine import (
     row_functions,
 )
 from operant.envs.gridworld.family import Family
-from operant.envs.gridworld.features import FeatureColumns
+from operant.envs.gridworld.features import FeatureColumns, columns
 from operant.envs.gridworld.jit import compiled, entry
 from operant.envs.gridworld.kernel_cache import keeper
 from operant.envs.gridworld.world import STEPS, Size, World, cell_index
@@ -317,7 +317,7 @@ def explore(simulator: Simulator) -> TabularMDP:
     family, size = simulator.family, simulator.size
     graph = search(simulator, range(size.num_actions), stop=False)
     shown, alive = _shown(simulator, graph), ~graph.found.ended[: graph.count]
-    features = FeatureColumns(family.feature_table(size), shown.features)
+    features = FeatureColumns(columns(family.feature_table(size)), shown.features)
     successor = graph.found.successor[: graph.count][alive]
     return dataclasses.replace(
         tabulate(family, graph),

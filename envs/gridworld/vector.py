@@ -326,9 +326,12 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         """Return the last observations and infos of the episodes that just ended."""
         out, family = self.simulator.out, self.simulator.family
         final: npt.NDArray[Any] = np.full(self.num_envs, None, object)
-        for n in np.flatnonzero(done).tolist():
-            mission = out.final_mission[n].copy() if family.mission else None
-            final[n] = family.view.pack(out.final_image[n].copy(), out.final_direction[n], mission)
+        rows = np.flatnonzero(done)
+        # Copied together, and handed out row by row.
+        missions = out.final_mission[rows] if family.mission else [None] * len(rows)
+        shown = zip(out.final_image[rows], out.final_direction[rows], missions, strict=True)
+        for n, parts in zip(rows.tolist(), shown, strict=True):
+            final[n] = family.view.pack(*parts)
         if self._with_features:
             last["features"] = self.simulator.features(out.final_features.copy())
         return _with_masks({"final_obs": final, "final_info": _with_masks(last, done)}, done)

@@ -14,12 +14,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.vector.utils import concatenate, create_empty_array
 
 from operant import wrapping
 from operant.arrays import section
 from operant.errors import OperantError
-from operant.types import Bool, Card, Feature, Features, Obs, Transition, take_rows
+from operant.types import Bool, Card, Feature, Features, Obs, Transition, stack_rows, take_rows
 
 _ARRAY_SPACES = (
     gym.spaces.Box,
@@ -217,8 +216,7 @@ class TransitionTracker:
                 "the true successor is lost"
             )
         rows = np.flatnonzero(done)
-        empty = create_empty_array(self._space, n=len(rows))
-        last: Any = concatenate(self._space, [infos["final_obs"][row] for row in rows], empty)
+        last = stack_rows([infos["final_obs"][row] for row in rows.tolist()])
         last_features = _features(infos.get("final_info", {}), done)
         return _replaced(obs, rows, last), _replaced_features(features, rows, last_features)
 
@@ -245,7 +243,7 @@ class TransitionTracker:
 
 def _features(infos: Mapping[str, Any], rows: Bool) -> dict[str, npt.NDArray[Any]]:
     """Read ``infos["features"]``; names that start with ``_`` are Gymnasium's masks."""
-    published = infos.get("features", {})
+    published = dict(infos.get("features", {}))
     features = {}
     for name, value in published.items():
         if name.startswith("_"):

