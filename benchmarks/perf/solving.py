@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -10,8 +11,7 @@ import numpy as np
 
 from operant import envs
 from operant.agents import make_agent
-from operant.agents.base import Agent
-from operant.benchmarks.perf.learners import BATCHED, ENV, HYPER, LIMIT
+from operant.benchmarks.perf.learners import BATCHED, ENV, HYPER, LIMIT, stock_ppo
 from operant.reward_design import shape
 
 GOAL = 0.99
@@ -44,29 +44,60 @@ def solve(seed: int) -> dict[str, Any]:
         ENV, num_envs=settings.pop("num_envs"), autoreset_mode="SameStep", features=False
     )
     agent = make_agent("ppo", env, seed=seed, **settings)
-    wall = cpu = success = 0.0
-    while success < GOAL and agent.num_steps < _GIVE_UP:
-        start = time.perf_counter(), time.process_time()
+
+    def learn() -> int:
         agent.learn(agent.num_steps + _LOOK_EVERY)
+        return agent.num_steps
+
+    def look() -> float:
+        with agent.sampling(0):
+            return share_solved(lambda obs: agent.act(obs, deterministic=False))
+
+    return {"seed": seed, **_until_solved(learn, look)}
+
+
+def solve_stock(seed: int) -> dict[str, Any]:
+    """Do the same with SB3's PPO on MiniGrid's envs, at the same hyper-parameters."""
+    settings = {**HYPER, **ATTEMPTS}
+    learner = stock_ppo(settings.pop("num_envs"), seed, **settings)
+
+    def learn() -> int:
+        learner.learn(_LOOK_EVERY, reset_num_timesteps=learner.num_timesteps == 0)
+        return int(learner.num_timesteps)
+
+    def look() -> float:
+        return share_solved(lambda obs: learner.predict(obs["image"], deterministic=False)[0])
+
+    return {"seed": seed, **_until_solved(learn, look)}
+
+
+def _until_solved(learn: Callable[[], int], look: Callable[[], float]) -> dict[str, Any]:
+    wall = cpu = success = 0.0
+    frames = 0
+    while success < GOAL and frames < _GIVE_UP:
+        start = time.perf_counter(), time.process_time()
+        frames = learn()
         wall += time.perf_counter() - start[0]
         cpu += time.process_time() - start[1]
-        success = share_solved(agent)
-    frames = agent.num_steps
-    return {"seed": seed, "frames": frames, "wall_s": wall, "cpu_s": cpu, "success": success}
+        success = look()
+    return {"frames": frames, "wall_s": wall, "cpu_s": cpu, "success": success}
 
 
-def share_solved(agent: Agent) -> float:
-    """Return the share of 1024 fresh levels that a sampled policy solves in the first episode."""
+def share_solved(act: Callable[[Any], Any]) -> float:
+    """Return the share of 1024 fresh levels that a policy solves in the first episode.
+
+    Args:
+        act: From a batch of observations to actions.
+    """
     env = gym.make_vec(ENV, num_envs=LEVELS, autoreset_mode="SameStep", features=False)
     obs, _ = env.reset(seed=FIRST_LEVEL)
     running, solved = np.ones(LEVELS, np.bool_), np.zeros(LEVELS, np.bool_)
-    with agent.sampling(0):
-        for _ in range(LIMIT):
-            obs, _, terminated, truncated, infos = env.step(agent.act(obs, deterministic=False))
-            solved |= running & infos["success"]
-            running &= ~(terminated | truncated)
-            if not running.any():
-                break
+    for _ in range(LIMIT):
+        obs, _, terminated, truncated, infos = env.step(act(obs))
+        solved |= running & infos["success"]
+        running &= ~(terminated | truncated)
+        if not running.any():
+            break
     return float(solved.mean())
 
 

@@ -16,13 +16,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from operant.benchmarks.perf import learners
 from operant.benchmarks.perf.bars import Bar, at_least, at_most
 from operant.benchmarks.perf.interleave import Rates, interleave, one_cpu
 from operant.benchmarks.perf.peer_worker import PeerContender
 from operant.benchmarks.perf.peers import PeerError, install, running
 from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table
-from operant.benchmarks.perf.solving import ATTEMPTS, GOAL, env_shares, solve
+from operant.benchmarks.perf.solving import ATTEMPTS, GOAL, env_shares, solve, solve_stock
 
 PINS = {
     "sbx-rl": ("sbx-rl==0.28.0", "jax==0.10.2"),
@@ -44,6 +46,7 @@ def measure(
     seconds: float,
     pythons: Mapping[str, Path],
     seeds: Sequence[int],
+    stock_seeds: Sequence[int] = (),
     script: Path = SCRIPT,
 ) -> dict[str, Any]:
     """Run the whole comparison.
@@ -54,6 +57,7 @@ def measure(
             least one iteration, which may take longer.
         pythons: Peer -> the interpreter that has it.
         seeds: Of the attempts to learn DoorKey-8x8 from scratch.
+        stock_seeds: Of SB3's attempts on MiniGrid, which take minutes each.
         script: The program by which learners are timed.
 
     Raises:
@@ -64,7 +68,8 @@ def measure(
         rates = interleave(contenders, rounds=rounds, seconds=seconds)
     attempts = [solve(seed) for seed in seeds]
     shares = {way: env_shares(deduplicate=way == "distinct") for way in WAYS if seeds}
-    judged = bars(rates, attempts, shares)
+    theirs = [solve_stock(seed) for seed in stock_seeds]
+    judged = bars(rates, attempts, shares, theirs)
     return {
         "task": {"env": learners.ENV, **learners.HYPER},
         "machine": machine(),
@@ -72,6 +77,7 @@ def measure(
         "frames_per_cpu_s": {c.key: rates.summary(c, contenders[0]) for c in contenders},
         "not_measured": missing,
         "attempts": attempts,
+        "stock_attempts": theirs,
         "env_shares": shares,
         "bars": [bar.summary() for bar in judged],
         "verdicts": {bar.key: bar.verdict for bar in judged},
@@ -82,6 +88,7 @@ def bars(
     rates: Rates,
     attempts: Sequence[Mapping[str, Any]],
     shares: Mapping[str, Mapping[str, float]],
+    stock_attempts: Sequence[Mapping[str, Any]] = (),
 ) -> list[Bar]:
     """Hold a measurement against the bars.
 
@@ -89,24 +96,31 @@ def bars(
         rates: Frames per CPU-second of all learners.
         attempts: Results of :func:`operant.benchmarks.perf.solving.solve`.
         shares: How the network is evaluated -> world -> share of env and reward in the time.
+        stock_attempts: Results of :func:`operant.benchmarks.perf.solving.solve_stock`.
     """
+    large = "the same, all with minibatches of 32768:"
     rows = [
         ("distinct", "sb3", "x SB3 over our adapter", 3.5),
-        ("distinct_16384", "sb3_16384", "the same, both with minibatches of 16384", None),
         ("distinct", "sbx", "x sbx over our adapter", 4),
         ("distinct", "navix", "x PPO and NAVIX in one XLA program", 5),
-        ("distinct_16384", "navix_16384", "the same, both with minibatches of 16384", None),
         ("distinct", "stock", "x SB3 on MiniGrid, 16 envs", 100),
+        ("distinct_32768", "sb3_32768", f"{large} x SB3", 3.5),
+        ("distinct_32768", "sbx_32768", f"{large} x sbx", 4),
+        ("distinct_32768", "navix_32768", f"{large} x NAVIX", 5),
+        ("distinct_32768", "stock", "ours with 32768, x SB3 on MiniGrid, 16 envs", 100),
         ("dense", "sb3", "deduplicate=False, x SB3 over our adapter", 1.15),
     ]
     walls = sorted(a["wall_s"] if a["success"] >= GOAL else math.inf for a in attempts)
     best = walls[: max(1, len(walls) * 9 // 10)]
+    slow = [attempt["wall_s"] for attempt in stock_attempts]  # at least, where it gave up
+    faster = [float(np.median(slow) / np.median(walls))] if slow and walls else []
     return [
         *(
             at_least(f"{mine}_x_{theirs}", text, goal, rates.ratios(mine, theirs))
             for mine, theirs, text, goal in rows
         ),
         at_most("solve", "DoorKey-8x8 to 99 %, slowest of the best 9 in 10, s", 15, best[-1:]),
+        at_least("solve_x_stock", "the same beside SB3 on MiniGrid, medians", 50, faster),
         *(
             at_most(f"env_share_{way}", text, 0.1, [max(shares[way].values())])
             for way, text in WAYS.items()
@@ -126,12 +140,14 @@ def describe(result: dict[str, Any]) -> str:
     ]
     if result["attempts"]:
         settings = ", ".join(f"{name} {value}" for name, value in ATTEMPTS.items())
+        told = [("ours", attempt) for attempt in result["attempts"]]
+        told += [("SB3 on MiniGrid", attempt) for attempt in result["stock_attempts"]]
         lines += [
             f"{learners.ENV} from scratch to {GOAL:.0%} of 1024 fresh levels: {settings}",
             *(
-                "seed {seed}: {frames:,} frames, {wall_s:.1f} s wall and {cpu_s:.1f} s CPU of "
-                "training, success {success:.1%}".format(**attempt)
-                for attempt in result["attempts"]
+                "{who}, seed {seed}: {frames:,} frames, {wall_s:.1f} s wall and {cpu_s:.1f} s CPU "
+                "of training, success {success:.1%}".format(who=who, **attempt)
+                for who, attempt in told
             ),
             "",
             f"{'share of env and design count in the native PPO':<50}{'distinct':>14}{'dense':>14}",
@@ -156,6 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument(
         "--seeds", type=int, default=10, help="attempts at DoorKey-8x8 from scratch (10)"
     )
+    options.add_argument(
+        "--stock-seeds", type=int, default=0, help="attempts of SB3 on MiniGrid (0): minutes each"
+    )
     arguments = options.parse_args(argv)
     pythons = dict.fromkeys(_OURS, Path(sys.executable))
     if arguments.install_peers:
@@ -167,6 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             seconds=arguments.seconds,
             pythons=pythons,
             seeds=range(arguments.seeds),
+            stock_seeds=range(arguments.stock_seeds),
         )
     except ValueError as error:
         options.error(str(error))
