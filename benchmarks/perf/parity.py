@@ -126,7 +126,7 @@ def compare(task: Task, results: Mapping[str, Sequence[float]]) -> dict[str, Any
         results: Agent -> mean return of each seed, >= 2.
 
     Returns:
-        Agent -> mean and 95 % interval of the mean (Student's t over seeds); ``within``: whether
+        Agent -> mean, 95 % interval of the mean (Student's t over seeds) and scores; ``within``: whether
         the native mean lies in SB3's interval or above it; and ``p``, of an exact permutation test
         of equal means.
     """
@@ -134,7 +134,11 @@ def compare(task: Task, results: Mapping[str, Sequence[float]]) -> dict[str, Any
     for agent in AGENTS:
         values = np.array(results[agent])
         half = _t(len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-        summary[agent] = {"mean": float(values.mean()), "half": float(half), "seeds": len(values)}
+        summary[agent] = {
+            "mean": float(values.mean()),
+            "half": float(half),
+            "scores": values.tolist(),
+        }
     theirs, mine = summary[AGENTS[0]], summary[AGENTS[1]]
     summary["within"] = bool(mine["mean"] >= theirs["mean"] - theirs["half"])
     summary["p"] = permutation_p(results[AGENTS[0]], results[AGENTS[1]])
@@ -180,7 +184,20 @@ def page(summaries: Sequence[Mapping[str, Any]], seeds: int) -> str:
         task = shown[row["env"]]
         hyper = ", ".join(f"`{name}={value}`" for name, value in task.hyper.items())
         lines.append(f"| {task.env} | {task.num_envs} | {hyper} |")
-    lines += ["", "All others are the defaults, which are the same for both agents.", ""]
+    lines += [
+        "",
+        "All others are the defaults, which are the same for both agents.",
+        "",
+        "## Scores of the seeds, from 0 on",
+        "",
+        "| env | agent | mean returns |",
+        "| --- | --- | --- |",
+    ]
+    for row in summaries:
+        for agent in AGENTS:
+            scores = ", ".join(f"{score:.3g}" for score in row[agent]["scores"])
+            lines.append(f"| {row['env']} | `{agent}` | {scores} |")
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -189,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m operant.benchmarks.perf.parity", description=__doc__
     )
-    parser.add_argument("--seeds", type=int, default=5, help="seeds per agent and task (5)")
+    parser.add_argument("--seeds", type=int, default=20, help="seeds per agent and task (20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
     parser.add_argument("--results", type=Path, default=Path("results/parity"), metavar="DIR")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there")

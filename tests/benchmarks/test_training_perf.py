@@ -163,6 +163,7 @@ def test_means_are_compared_with_students_interval() -> None:
     assert not worse["within"]
     page = parity.page([better], 3)
     assert "| CartPole-v1 | 64 | 2 ± 2.5 | 12 ± 2.5 | 0.10 | yes |" in page
+    assert "| CartPole-v1 | `ppo` | 11, 12, 13 |" in page
 
 
 @pytest.mark.parametrize("agent", parity.AGENTS)
