@@ -126,9 +126,9 @@ def compare(task: Task, results: Mapping[str, Sequence[float]]) -> dict[str, Any
         results: Agent -> mean return of each seed, >= 2.
 
     Returns:
-        Agent -> mean, 95 % interval of the mean (Student's t over seeds) and scores; ``within``: whether
-        the native mean lies in SB3's interval or above it; and ``p``, of an exact permutation test
-        of equal means.
+        Agent -> mean, 95 % interval of the mean (Student's t over seeds) and scores; ``within``:
+        whether the native mean lies in SB3's interval or above it; and ``p``, of an exact
+        permutation test of equal means.
     """
     summary: dict[str, Any] = {"env": task.env, "steps": task.steps}
     for agent in AGENTS:
