@@ -19,6 +19,19 @@ def registry() -> Registry[gym.Env]:  # type: ignore[type-arg]
     return Registry("environment", collect_rows("operant.envs"))
 
 
+def one_per_kind(tag: str = "") -> list[str]:
+    """Return the first id of every kind of env; the others of a kind differ in options only.
+
+    Args:
+        tag: Of the rows to choose from; empty for all.
+    """
+    first: dict[str, str] = {}
+    for row in registry():
+        if not tag or tag in row.tags:
+            first.setdefault(row.entry_point, row.id)
+    return sorted(first.values())
+
+
 def register_all() -> None:
     """Register every row with Gymnasium, so that ``gym.make`` and ``gym.make_vec`` find it."""
     for row in registry():

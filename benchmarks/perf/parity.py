@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import multiprocessing
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from operant.benchmarks.first_episodes import first_episodes
 
 AGENTS = ("sb3-ppo", "ppo")
 
@@ -108,13 +111,11 @@ def run(task: Task, agent: str, seed: int) -> dict[str, Any]:
     learner.learn(task.steps)
     spent = time.process_time() - start
     env = make_batch(task.env, task.episodes)
-    obs, _ = env.reset(seed=1_000_000 + seed)
-    returns, running = np.zeros(task.episodes), np.ones(task.episodes, np.bool_)
+    returns = np.zeros(task.episodes)
+    act = functools.partial(learner.act, deterministic=False)
     with learner.sampling(seed):
-        while running.any():
-            obs, reward, terminated, truncated, _ = env.step(learner.act(obs, deterministic=False))
+        for running, reward, _ in first_episodes(env, act, seed=1_000_000 + seed):
             returns += np.where(running, reward, 0.0)
-            running &= ~(terminated | truncated)
     return {"returns": returns.tolist(), "cpu_s": spent, "steps": learner.num_steps}
 
 

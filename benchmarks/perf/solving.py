@@ -11,6 +11,7 @@ import numpy as np
 
 from operant import envs
 from operant.agents import make_agent
+from operant.benchmarks.first_episodes import first_episodes
 from operant.benchmarks.perf.learners import BATCHED, ENV, HYPER, LIMIT, stock_ppo
 from operant.reward_design import shape
 
@@ -90,14 +91,9 @@ def share_solved(act: Callable[[Any], Any]) -> float:
         act: From a batch of observations to actions.
     """
     env = gym.make_vec(ENV, num_envs=LEVELS, autoreset_mode="SameStep", features=False)
-    obs, _ = env.reset(seed=FIRST_LEVEL)
-    running, solved = np.ones(LEVELS, np.bool_), np.zeros(LEVELS, np.bool_)
-    for _ in range(LIMIT):
-        obs, _, terminated, truncated, infos = env.step(act(obs))
+    solved = np.zeros(LEVELS, np.bool_)
+    for running, _, infos in first_episodes(env, act, seed=FIRST_LEVEL, limit=LIMIT):
         solved |= running & infos["success"]
-        running &= ~(terminated | truncated)
-        if not running.any():
-            break
     return float(solved.mean())
 
 
@@ -119,11 +115,7 @@ def env_shares(*, deduplicate: bool, iterations: int = 2) -> dict[str, float]:
 
 def worlds() -> list[str]:
     """Return the first id of every kind of gridworld."""
-    first: dict[str, str] = {}
-    for row in envs.registry():
-        if "gridworld" in row.tags:
-            first.setdefault(row.entry_point, row.id)
-    return sorted(first.values())
+    return envs.one_per_kind("gridworld")
 
 
 def _env_share(env_id: str, *, deduplicate: bool, iterations: int) -> float:

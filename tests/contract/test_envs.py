@@ -11,14 +11,6 @@ import operant
 from operant.testing import check_env, check_vector_env
 
 IDS = operant.list_envs()
-# A fresh interpreter compiles anew, so one id per kind of world stands for all its sizes.
-FIRST_OF_KIND = {gym.spec(env_id).entry_point: env_id for env_id in reversed(IDS)}.values()
-# Sizes of one world share all their code: the first is tested by default, the others in the slow
-# run.
-TIERED = [
-    env_id if env_id in FIRST_OF_KIND else pytest.param(env_id, marks=pytest.mark.slow)
-    for env_id in IDS
-]
 # Gymnasium points from an old version of an id to the newest: MiniGrid keeps both, so do its twins.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 UNBOUNDED = pytest.mark.filterwarnings(
@@ -30,28 +22,26 @@ SYMBOLIC = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("env_id", TIERED)
-def test_env_is_sound(env_id: str) -> None:
-    row = operant.envs.registry()[env_id]
+def test_env_is_sound(tiered_id: str) -> None:
+    row = operant.envs.registry()[tiered_id]
     check_env(
-        env_id,
-        steps=1000 if env_id in FIRST_OF_KIND else 150,
+        tiered_id,
+        steps=1000 if tiered_id in operant.envs.one_per_kind() else 150,
         deterministic="deterministic" in row.tags,
-        subprocess=env_id == "SparseKey-v0",
+        subprocess=tiered_id == "SparseKey-v0",
     )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env_id", FIRST_OF_KIND)
+@pytest.mark.parametrize("env_id", operant.envs.one_per_kind())
 def test_env_is_the_same_in_another_process(env_id: str) -> None:
     check_env(env_id, steps=150, subprocess=True)
 
 
-@pytest.mark.parametrize("env_id", TIERED)
-def test_vector_env_equals_scalar_envs(env_id: str) -> None:
-    if not gym.spec(env_id).vector_entry_point:
+def test_vector_env_equals_scalar_envs(tiered_id: str) -> None:
+    if not gym.spec(tiered_id).vector_entry_point:
         pytest.skip("it has no native batched env")
-    check_vector_env(env_id, num_envs=4, steps=200)
+    check_vector_env(tiered_id, num_envs=4, steps=200)
 
 
 @pytest.mark.parametrize("env_id", IDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import operant  # noqa: F401 (registers its envs)
 from operant.agents import make_agent
 from operant.agents.native.evaluation import joined
 from operant.agents.native.parallel import Ranks
+from operant.benchmarks.first_episodes import first_episodes
 
 ROWS = np.random.default_rng(0).normal(1e6, 3.0, (30, 2))
 SPLIT = (20, 25)
@@ -90,13 +92,11 @@ def trained(num_envs: int, steps: int) -> dict[str, Any]:
     first = agent.rollout.obs["image"].clone()
     agent.learn(steps)
     env = gym.make_vec("SparseKey-5x5-v0", num_envs=256, autoreset_mode="SameStep")
-    obs, _ = env.reset(seed=10_000)
-    running, solved = np.ones(256, np.bool_), np.zeros(256, np.bool_)
+    solved = np.zeros(256, np.bool_)
+    act = functools.partial(agent.act, deterministic=False)
     with agent.sampling(0):
-        while running.any():
-            obs, _, terminated, truncated, infos = env.step(agent.act(obs, deterministic=False))
+        for running, _, infos in first_episodes(env, act, seed=10_000):
             solved |= running & infos["success"]
-            running &= ~(terminated | truncated)
     return {
         "weights": agent.policy_state()[0],
         "steps": agent.num_steps,
