@@ -38,6 +38,7 @@ WAYS = {
     "dense": "the same with deduplicate=False",
 }
 """How the network may be evaluated, and the bar of each."""
+THEIRS = "SB3 on MiniGrid"
 
 
 def measure(
@@ -66,15 +67,17 @@ def measure(
     """
     with one_cpu(), running(pythons, script, _ROWS) as (contenders, missing):
         rates = interleave(contenders, rounds=rounds, seconds=seconds)
-    attempts = [solve(seed) for seed in seeds]
+    table = {c.key: rates.summary(c, contenders[0]) for c in contenders}
+    _say(*rate_table(table))
+    attempts = [_told("ours", solve(seed)) for seed in seeds]
     shares = {way: env_shares(deduplicate=way == "distinct") for way in WAYS if seeds}
-    theirs = [solve_stock(seed) for seed in stock_seeds]
+    theirs = [_told(THEIRS, solve_stock(seed)) for seed in stock_seeds]
     judged = bars(rates, attempts, shares, theirs)
     return {
         "task": {"env": learners.ENV, **learners.HYPER},
         "machine": machine(),
         "loads": rates.loads,
-        "frames_per_cpu_s": {c.key: rates.summary(c, contenders[0]) for c in contenders},
+        "frames_per_cpu_s": table,
         "not_measured": missing,
         "attempts": attempts,
         "stock_attempts": theirs,
@@ -82,6 +85,23 @@ def measure(
         "bars": [bar.summary() for bar in judged],
         "verdicts": {bar.key: bar.verdict for bar in judged},
     }
+
+
+def _told(who: str, attempt: dict[str, Any]) -> dict[str, Any]:
+    """Say at once how an attempt went: the rest takes long."""
+    _say(_attempt_line(who, attempt))
+    return attempt
+
+
+def _attempt_line(who: str, attempt: Mapping[str, Any]) -> str:
+    return (
+        "{who}, seed {seed}: {frames:,} frames, {wall_s:.1f} s wall and {cpu_s:.1f} s CPU of "
+        "training, success {success:.1%}".format(who=who, **attempt)
+    )
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
 def bars(
@@ -141,14 +161,10 @@ def describe(result: dict[str, Any]) -> str:
     if result["attempts"]:
         settings = ", ".join(f"{name} {value}" for name, value in ATTEMPTS.items())
         told = [("ours", attempt) for attempt in result["attempts"]]
-        told += [("SB3 on MiniGrid", attempt) for attempt in result["stock_attempts"]]
+        told += [(THEIRS, attempt) for attempt in result["stock_attempts"]]
         lines += [
             f"{learners.ENV} from scratch to {GOAL:.0%} of 1024 fresh levels: {settings}",
-            *(
-                "{who}, seed {seed}: {frames:,} frames, {wall_s:.1f} s wall and {cpu_s:.1f} s CPU "
-                "of training, success {success:.1%}".format(who=who, **attempt)
-                for who, attempt in told
-            ),
+            *(_attempt_line(who, attempt) for who, attempt in told),
             "",
             f"{'share of env and design count in the native PPO':<50}{'distinct':>14}{'dense':>14}",
             *(
@@ -173,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--seeds", type=int, default=10, help="attempts at DoorKey-8x8 from scratch (10)"
     )
     options.add_argument(
-        "--stock-seeds", type=int, default=0, help="attempts of SB3 on MiniGrid (0): minutes each"
+        "--stock-seeds", type=int, default=0, help=f"attempts of {THEIRS} (0), 5 to 20 minutes each"
     )
     arguments = options.parse_args(argv)
     pythons = dict.fromkeys(_OURS, Path(sys.executable))
