@@ -412,6 +412,7 @@ def test_learns_gridworlds_and_plays_them_without_the_design(env_id, design, ste
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's compiler itself
 def test_a_compiled_network_learns_the_same() -> None:
     """Up to rounding; a minute on a CPU, most of it the compiler's."""
 
