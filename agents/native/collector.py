@@ -20,7 +20,7 @@ from operant.agents.native.rollout import Finals, RolloutBuffer
 from operant.agents.native.watcher import RolloutStopped, Step, Watcher
 from operant.arrays import section
 from operant.types import Bool, Obs, stack_rows, take_rows
-from operant.wrapping import autoreset_mode, layers
+from operant.wrapping import autoreset_mode, has_state, layers
 
 Decide = Callable[[int], Array]
 """Chooses the actions of a step, (N, ...), and stores them in the rollout."""
@@ -238,8 +238,7 @@ class Collector:
         meta = {**self.episodes.state(), "exact": True}
         if not self._begun:
             return {}, meta
-        # The env's own get_state is not enough: it would miss a wrapper's without one.
-        if not self._stands or not all(hasattr(layer, "get_state") for layer in layers(self.env)):
+        if not self._stands or not has_state(self.env):
             return {}, {**meta, "exact": False}
         env: Arrays = self.env.get_state()  # type: ignore[attr-defined]
         arrays = {f"env/{name}": np.array(value) for name, value in env.items()}

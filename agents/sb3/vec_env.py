@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 from operant.agents.base import AnyVectorEnv, Arrays, require_same_step
 from operant.arrays import section
 from operant.types import Bool, Float
-from operant.wrapping import final_success, layers, true_rewards
+from operant.wrapping import final_success, has_state, layers, true_rewards
 
 Step = tuple[Any, Float, Bool, Bool, dict[str, Any]]
 
@@ -215,8 +215,7 @@ class SB3VecEnv(VecEnv):
     @property
     def has_state(self) -> bool:
         """True if the env and every wrapper around it can save and restore their state."""
-        # The env's own get_state is not enough: it would miss the state of a wrapper without one.
-        return all(hasattr(layer, "get_state") for layer in layers(self.env))
+        return has_state(self.env)
 
     def get_state(self) -> Arrays:
         """Return the state of the env and of the running episodes; needs :attr:`has_state`."""

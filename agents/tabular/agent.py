@@ -27,7 +27,7 @@ from operant.agents.tabular.states import Ids, States
 from operant.arrays import section
 from operant.seeding import SeedTree
 from operant.types import Bool, Float, Obs, stack_rows
-from operant.wrapping import layers
+from operant.wrapping import has_state
 
 
 class Moves(NamedTuple):
@@ -219,7 +219,7 @@ class TabularAgent(Agent):
         """Return where the episodes stand, and whether that is exact."""
         if self._at is None:
             return {}, self._num_steps == 0
-        if not all(hasattr(layer, "get_state") for layer in layers(self.env)):
+        if not has_state(self.env):
             return {}, False
         state: Arrays = self.env.get_state()  # type: ignore[attr-defined]
         arrays: Arrays = {f"env/{name}": np.array(value) for name, value in state.items()}

@@ -20,6 +20,14 @@ def layers(env: Any) -> Iterator[Any]:
     yield env
 
 
+def has_state(env: Any) -> bool:
+    """Return whether an env and all it wraps can save and restore their state.
+
+    The env's own ``get_state`` is not enough: it would miss the state of a wrapper without one.
+    """
+    return all(hasattr(layer, "get_state") for layer in layers(env))
+
+
 def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
     """Return how a vector env starts the next episode, or None if it does not say.
 
