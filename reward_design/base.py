@@ -32,6 +32,8 @@ class DesignSpec:
             does so in the limit of training, ``"none"`` promises nothing.
         needs: Inputs beyond the transition, e.g. ``("features",)``.
         stationary: True if the reward of a transition never changes during training.
+        markov: True if the reward depends on the transition alone, False if also on what came
+            before it (in the episode, or for good).
         privileged: True if it reads what the agent cannot observe.
         gamma_bound: True if it is only right for the agent's own discount.
     """
@@ -40,6 +42,7 @@ class DesignSpec:
     invariance: Invariance = "none"
     needs: tuple[str, ...] = ()
     stationary: bool = True
+    markov: bool = True
     privileged: bool = False
     gamma_bound: bool = False
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from operant import finite
 from operant.envs.gridworld import cells
 from operant.envs.gridworld.cells import EMPTY, GOAL
 from operant.envs.gridworld.draws import Draws, counter_integers, uniform
@@ -35,8 +36,7 @@ from operant.envs.gridworld.world import (
     cell_index,
     clear,
 )
-from operant.envs.literature import tabular
-from operant.envs.literature.tabular import Model
+from operant.finite import FiniteMDP
 from operant.types import Card, Feature, Float, Oracle
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _slipping(kept: tuple[Float, Float, Float]) -> list[Float]:
     return [(1 - SLIP) * own + SLIP / 2 * (others - own) for own in kept]
 
 
-def abstraction() -> Model:
+def abstraction() -> FiniteMDP:
     """Return the published abstraction: 20 cells without and 20 with the key (and the outside).
 
     A step leads one or two cells on, equally likely. State ``20 * key + cell``; start in state 10
@@ -180,7 +180,9 @@ def abstraction() -> Model:
     goals = np.add.outer((0, WIDE), GOAL_CELLS).ravel()
     transition[RIGHT, goals] = 0  # leaving does not slip
     reward[RIGHT, [WIDE + cell for cell in GOAL_CELLS]] = PRIZE
-    return Model(transition, reward)
+    start = np.zeros(states)
+    start[[10, 11]] = 0.5
+    return FiniteMDP(transition=transition.swapaxes(0, 1), reward=reward.T, start=start)
 
 
 def value_iteration(gamma: float) -> Float:
@@ -192,7 +194,7 @@ def value_iteration(gamma: float) -> Float:
     Raises:
         ValueError: If gamma is outside its range.
     """
-    return tabular.value_iteration(abstraction(), gamma)
+    return finite.value_iteration(abstraction(), gamma=gamma).values
 
 
 def _after_step(values: Float) -> tuple[Float, Float]:

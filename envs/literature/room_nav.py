@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from operant import finite
 from operant.envs.gridworld.cells import GOAL, WALL
 from operant.envs.gridworld.draws import Draws, counter_integers, uniform
 from operant.envs.gridworld.family import Family, Option, always
@@ -35,8 +36,7 @@ from operant.envs.gridworld.world import (
     delta,
     position,
 )
-from operant.envs.literature import tabular
-from operant.envs.literature.tabular import Model
+from operant.finite import FiniteMDP
 from operant.types import Card, Feature, Float, Oracle
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def feature_table(size: Size) -> tuple[Feature, ...]:  # noqa: ARG001
     )
 
 
-def model(legacy_corner: bool = False) -> Model:
+def model(legacy_corner: bool = False) -> FiniteMDP:
     """Return the explicit MDP of the 49 cells, without a time limit.
 
     Args:
@@ -201,7 +201,11 @@ def model(legacy_corner: bool = False) -> Model:
         others = SLIPS[corner, state, action, : SLIP_COUNTS[corner, state, action]]
         transition[action, state, others] += SLIP / len(others)
     reward[RIGHT, GOAL_STATE] = PRIZE
-    return Model(transition[:, :, :CELLS], reward)
+    return FiniteMDP(
+        transition=transition[:, :, :CELLS].swapaxes(0, 1),
+        reward=reward.T,
+        start=np.eye(CELLS)[START],
+    )
 
 
 def value_iteration(gamma: float, legacy_corner: bool = False) -> Float:
@@ -214,14 +218,14 @@ def value_iteration(gamma: float, legacy_corner: bool = False) -> Float:
     Raises:
         ValueError: If gamma is outside its range.
     """
-    return tabular.value_iteration(model(legacy_corner), gamma)
+    return finite.value_iteration(model(legacy_corner), gamma=gamma).values
 
 
 def oracle(simulator: Simulator) -> Oracle:
     """Return the best expected return of row 0 from where it stands, within the time left."""
     size, world = simulator.size, simulator.world
     left = size.limit - int(world.agent[0, STEPS])
-    values = tabular.finite_horizon(model(bool(size.options[0])), left)
+    values = finite.finite_horizon(model(bool(size.options[0])), left)
     return Oracle(
         kind="exact",
         optimal_return=float(values[state_of(world, 0, size)]),

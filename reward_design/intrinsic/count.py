@@ -26,7 +26,7 @@ class FirstVisitBonus(RewardDesign):
     restriction. Deviation: that factor alone, keyed by default on what the agent sees.
     """
 
-    spec = DesignSpec(invariance="none")
+    spec = DesignSpec(invariance="none", markov=False)
 
     def __init__(self, *, beta: float = 0.005, key: str | Sequence[str] = "obs") -> None:
         """Choose size and key.

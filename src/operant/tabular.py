@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from operant.types import Features, Float, Int, Obs
+from operant.types import Features, Float, Int, Obs, Transition, take_rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,3 +43,25 @@ class TabularMDP:
     def num_actions(self) -> int:
         """A."""
         return int(self.next_state.shape[1])
+
+
+def every_transition(mdp: TabularMDP) -> Transition:
+    """Lay out all S * A (state, action) pairs as one batch, each in a slot of its own.
+
+    Every one looks like the first of an episode; terminal successors show the old observation.
+    """
+    size = mdp.next_state.size
+    states = np.repeat(np.arange(mdp.num_states), mdp.num_actions)
+    after = mdp.next_state.ravel()
+    return Transition(
+        obs=take_rows(mdp.obs, states),
+        action=np.tile(np.arange(mdp.num_actions), mdp.num_states),
+        next_obs=take_rows(mdp.obs, np.where(after < 0, states, after)),
+        reward=mdp.reward.ravel().astype(np.float64),
+        terminated=after < 0,
+        truncated=np.zeros(size, np.bool_),
+        features={key: value.reshape(size) for key, value in mdp.successor_features.items()},
+        prev_features={key: value[states] for key, value in mdp.features.items()},
+        env_ids=np.arange(size),
+        episode_step=np.zeros(size, np.int64),
+    )

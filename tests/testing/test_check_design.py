@@ -19,7 +19,7 @@ from operant.types import RewardTerms
 class Novelty(RewardDesign):
     """A correct design with episodic memory: 0.1 / visits of the column in this episode."""
 
-    spec = DesignSpec(needs=("features",))
+    spec = DesignSpec(needs=("features",), markov=False)
 
     def _setup(self, context):
         self.visits = np.zeros((context.num_envs, 16))
@@ -91,6 +91,10 @@ class DrawsGlobally(Novelty):
     def bonus(self, t, column):
         np.random.random()  # noqa: NPY002
         return super().bonus(t, column)
+
+
+class RemembersInSecret(Novelty):
+    spec = DesignSpec(needs=("features",))
 
 
 class RemembersAcrossSetup(Novelty):
@@ -210,6 +214,7 @@ FAULTS = {
     HidesTerm: "terms_sum_to_total",
     DrawsFromEntropy: "deterministic",
     DrawsGlobally: "deterministic",
+    RemembersInSecret: "markov_as_declared",
     RemembersAcrossSetup: "setup_starts_afresh",
     SavesHalfItsState: "state_round_trip",
     SavesViews: "state_round_trip",
@@ -252,7 +257,7 @@ def test_every_rule_has_a_fault_above() -> None:
 
 def test_design_with_shared_memory_must_say_so() -> None:
     class Honest(SharesAmongEnvs):
-        spec = DesignSpec(stationary=False)
+        spec = DesignSpec(stationary=False, markov=False)
 
     check_design(Honest, num_envs=3, steps=200)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from operant.tabular import TabularMDP
+from operant.tabular import TabularMDP, every_transition
 from operant.testing._report import require
 from operant.testing._tape import DesignSubject, Recorder, score
-from operant.types import Float, Transition, take_rows
+from operant.types import Float, Transition
 
 
 def rule_shaping_telescopes(subject: DesignSubject) -> None:
@@ -45,17 +45,18 @@ def rule_shaping_telescopes(subject: DesignSubject) -> None:
 def rule_optimal_actions_kept(subject: DesignSubject) -> None:
     """Exact planning under the designed reward finds the very optimal actions of the true one.
 
-    Applies where the env enumerates itself (``unwrapped.tabular_mdp()``).
+    Applies to Markov designs where the env enumerates itself (``unwrapped.tabular_mdp()``).
     """
     env = subject.make_env()
     enumerate_states = getattr(env.unwrapped, "tabular_mdp", None)
-    promised = subject.per_step() and subject.make().spec.invariance == "optimal"
+    spec = subject.make().spec
+    promised = subject.per_step() and spec.markov and spec.invariance == "optimal"
     if not promised or enumerate_states is None or subject.context.gamma >= 1:
         return
     env.reset(seed=0)
     mdp: TabularMDP = enumerate_states()
     env.close()
-    every = _every_transition(mdp)
+    every = every_transition(mdp)
     designed = subject.attach(len(every))(every).total.reshape(mdp.reward.shape)
     gamma = subject.context.gamma
     best = [_optimal_actions(mdp, reward, gamma) for reward in (mdp.reward, designed)]
@@ -66,25 +67,6 @@ def rule_optimal_actions_kept(subject: DesignSubject) -> None:
         seen = f"in {differ.size} of {mdp.num_states} states the optimal actions change, "
         seen += f"e.g. state {state}: {true} became {changed}"
         require(False, seen, "do not declare invariance 'optimal', or correct the design")
-
-
-def _every_transition(mdp: TabularMDP) -> Transition:
-    """Lay out all (state, action) pairs as one batch; terminal successors show the old obs."""
-    size = mdp.next_state.size
-    states = np.repeat(np.arange(mdp.num_states), mdp.num_actions)
-    after = mdp.next_state.ravel()
-    return Transition(
-        obs=take_rows(mdp.obs, states),
-        action=np.tile(np.arange(mdp.num_actions), mdp.num_states),
-        next_obs=take_rows(mdp.obs, np.where(after < 0, states, after)),
-        reward=mdp.reward.ravel().astype(np.float64),
-        terminated=after < 0,
-        truncated=np.zeros(size, np.bool_),
-        features={key: value.reshape(size) for key, value in mdp.successor_features.items()},
-        prev_features={key: value[states] for key, value in mdp.features.items()},
-        env_ids=np.arange(size),
-        episode_step=np.zeros(size, np.int64),
-    )
 
 
 def _optimal_actions(mdp: TabularMDP, reward: Float, gamma: float) -> npt.NDArray[np.bool_]:

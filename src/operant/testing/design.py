@@ -56,6 +56,7 @@ def rule_spec_is_valid(subject: DesignSubject) -> None:
         ("needs", isinstance(spec.needs, tuple) and all(isinstance(n, str) for n in spec.needs)),
         *((flag, type(getattr(spec, flag)) is bool) for flag in ("stationary", "privileged")),
         ("gamma_bound", type(spec.gamma_bound) is bool),
+        ("markov", type(spec.markov) is bool),
     )
     for name, good in allowed:
         require(
@@ -117,6 +118,20 @@ def rule_deterministic(subject: DesignSubject) -> None:
     difference = first_difference(one, other, "rewards")
     require(not difference, f"two equal designs disagree: {difference}", fix)
     require(not used_globals, "a global generator was used", fix)
+
+
+def rule_markov_as_declared(subject: DesignSubject) -> None:
+    """A design that declares itself Markov pays the same whatever came before a transition."""
+    if not (subject.per_step() and subject.make().spec.markov and subject.make().spec.stationary):
+        return
+    forwards = score(subject.attach(), subject.tape, learn=False)
+    backwards = score(subject.attach(), subject.tape[::-1], learn=False)
+    _require_close(
+        forwards,
+        {name: value[::-1] for name, value in backwards.items()},
+        "the reward depends on what came before",
+        "declare DesignSpec(markov=False), or use the transition alone",
+    )
 
 
 def rule_setup_starts_afresh(subject: DesignSubject) -> None:
@@ -260,6 +275,7 @@ DESIGN_RULES = (
     rule_finite_float64,
     rule_terms_sum_to_total,
     rule_deterministic,
+    rule_markov_as_declared,
     rule_setup_starts_afresh,
     rule_state_round_trip,
     rule_slots_are_alike,

@@ -13,8 +13,8 @@ from operant.errors import GammaMismatchError, OperantError
 from operant.planning import steps_to_success, value_iteration
 from operant.reward_design import make_design
 from operant.reward_design.shaping.potentials import POTENTIALS
+from operant.tabular import every_transition
 from operant.testing import check_design
-from operant.testing._invariance import _every_transition  # lays an MDP out as one batch
 from operant.types import Feature
 
 GAMMA = 0.97
@@ -50,7 +50,7 @@ def test_one_step_of_greed_is_optimal(env_id: str) -> None:
     env.reset(seed=1)
     mdp = env.unwrapped.tabular_mdp()
     shaped = operant.shape(env, OPTIMAL(), gamma=GAMMA)
-    every = _every_transition(mdp)
+    every = every_transition(mdp)
     design = shaped.design
     designed = design.step(every).total.reshape(mdp.reward.shape)
     plan = value_iteration(mdp, gamma=GAMMA)
@@ -75,7 +75,7 @@ def test_an_agent_that_looks_one_step_ahead_plays_the_shortest_solution() -> Non
         length, steps, done = env.unwrapped.oracle().solution_length, 0, False
         while not done:
             mdp = env.unwrapped.tabular_mdp()
-            ahead = shaped.design.step(_every_transition(mdp)).total[: mdp.num_actions]
+            ahead = shaped.design.step(every_transition(mdp)).total[: mdp.num_actions]
             _, reward, done, _, info = shaped.step(int(ahead.argmax()))
             assert reward == pytest.approx(0.0, abs=1e-12)
             steps += 1
