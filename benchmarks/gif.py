@@ -22,6 +22,7 @@ MAX_FRAMES = 120
 """Steps shown; a longer episode is cut."""
 FRAME_MS = 120
 LAST_MS = 1500
+BACKGROUND = (18, 20, 26)
 STRIP = 34
 """Pixels of the caption below the frame."""
 CAPTION_WIDTH = 168
@@ -80,10 +81,7 @@ class GifRecorder:
             strip = STRIP if caption else 0
             width = max(picture.width, CAPTION_WIDTH) if caption else picture.width
             self._size = (width, picture.height + strip)
-        canvas = Image.new("RGB", self._size, (18, 20, 26))
-        canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
-        draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
-        draw.multiline_text((6, picture.height + 4), caption, (225, 228, 235), font=font, spacing=2)
+        canvas = captioned(picture, caption, self._size)
         self._frames.append(zlib.compress(canvas.tobytes(), level=1))
 
     def _drawn(self) -> npt.NDArray[np.uint8]:
@@ -104,11 +102,20 @@ class GifRecorder:
         if not self._frames:
             raise ValueError("there is nothing to animate: call capture() first")
         frames = [Image.frombytes("RGB", self._size, zlib.decompress(f)) for f in self._frames]
-        return _encode(frames, self._frame_ms)
+        return encode(frames, self._frame_ms)
 
     def save(self, path: Path) -> None:
         """Write the animation, whole or not at all."""
         write_atomic(path, self.gif())
+
+
+def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """Return a canvas of (width, height) pixels with the picture on top and the caption below."""
+    canvas = Image.new("RGB", size, BACKGROUND)
+    canvas.paste(picture, ((canvas.width - picture.width) // 2, 0))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
+    draw.multiline_text((6, picture.height + 4), caption, (225, 228, 235), font=font, spacing=2)
+    return canvas
 
 
 def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False) -> bytes | None:
@@ -150,8 +157,8 @@ def _drawing_env(spec: RunSpec) -> gym.Env[Any, Any] | None:
     return env
 
 
-def _encode(frames: list[Image.Image], frame_ms: int = FRAME_MS) -> bytes:
-    """Encode with one palette for all frames, so that colours do not flicker."""
+def encode(frames: list[Image.Image], frame_ms: int = FRAME_MS) -> bytes:
+    """Return a GIF with one palette for all frames, so that colours do not flicker."""
     # The last one may have lost colours of the first, and both those of what went on between.
     sample = [*frames[:: -(-len(frames) // 8)], frames[-1]]
     width, height = frames[0].size

@@ -6,6 +6,7 @@ numba nor torch; a design's own module is imported when the design is made.
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
@@ -55,19 +56,38 @@ def make_design(design_id: str, **kwargs: Any) -> RewardDesign:
     """Build a reward design.
 
     Args:
-        design_id: Registry id, see :func:`list_designs`.
-        **kwargs: Arguments of the design; they override the row's defaults.
+        design_id: Registry id, see :func:`list_designs`; ``outer(inner)`` for a design around
+            another one, such as ``invariant(count)``; ``module:Class`` for a class of yours.
+        **kwargs: Arguments of the (outer) design; they override the row's defaults.
 
     Raises:
+        TypeError: If the class of yours is no :class:`RewardDesign`.
         UnknownIdError: If there is no such id; names the nearest ones.
-        ValueError: If an argument is outside its range.
+        ValueError: If an argument is outside its range, or the class cannot be imported.
 
     >>> make_design("potential", scale=2.0).id
     'potential'
     """
-    design = registry().make(design_id, **kwargs)
+    name, nested, rest = design_id.partition("(")
+    if nested:
+        if not rest.endswith(")"):
+            raise ValueError(f"design {design_id!r} must end with ')', like 'invariant(count)'")
+        kwargs = {"design": rest[:-1], **kwargs}
+    design = _imported(name)(**kwargs) if ":" in name else registry().make(name, **kwargs)
     design.id = design_id
     return design
+
+
+def _imported(path: str) -> type[RewardDesign]:
+    """Return the class behind ``module:Class``."""
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"design {path!r} cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, RewardDesign)):
+        raise TypeError(f"design {path!r} must be a class derived from RewardDesign, got {found!r}")
+    return found
 
 
 def as_design(design: str | RewardDesign) -> RewardDesign:

@@ -230,6 +230,11 @@ class RewardDesign:
         return difference
 
     @property
+    def built_for_gamma(self) -> float | None:
+        """The discount it was built for; None if it follows the agent's."""
+        return self._own_gamma
+
+    @property
     def gamma(self) -> float:
         """The discount in force, known after :meth:`setup`."""
         return self._require_context().gamma

@@ -82,7 +82,7 @@ def test_gif_shows_the_first_evaluation_level_to_its_end(tiny: Spec) -> None:
 
 def test_colours_that_vanish_are_kept() -> None:
     colours = ["red", "green"]
-    encoded = gif_module._encode([Image.new("RGB", (8, 8), colour) for colour in colours])
+    encoded = gif_module.encode([Image.new("RGB", (8, 8), colour) for colour in colours])
     first, last = (np.asarray(frame)[0, 0] for frame, _ in frames(opened(encoded)))
     assert first.tolist() == [255, 0, 0]
     assert last.tolist() == [0, 128, 0]

@@ -15,8 +15,11 @@ OK, FAILED, USAGE, MISSING, INTERRUPTED = 0, 1, 2, 3, 75
 
 
 def commands() -> dict[str, Callable[..., int]]:
-    """Return command name -> function; each returns an exit code."""
-    from operant.cli import bench, catalogue, demo, doctor, enjoy, play, report, train
+    """Return command name -> function; each returns an exit code.
+
+    A name of two words is a command of a group: ``operant reward audit``.
+    """
+    from operant.cli import bench, catalogue, demo, doctor, enjoy, play, report, reward, train
 
     return {
         "demo": demo.demo,
@@ -25,6 +28,7 @@ def commands() -> dict[str, Callable[..., int]]:
         "play": play.play,
         "bench": bench.bench,
         "report": report.report,
+        "reward audit": reward.audit,
         "envs": catalogue.envs,
         "designs": catalogue.designs,
         "agents": catalogue.agents,
@@ -76,9 +80,12 @@ def _dispatch(argv: list[str]) -> int:
 
     from operant.errors import MissingExtraError, OperantError
 
+    known, prog = commands(), "operant"
+    if group := {n.removeprefix(f"{argv[0]} "): f for n, f in known.items() if f"{argv[0]} " in n}:
+        known, prog, argv = group, f"operant {argv[0]}", argv[1:] or ["--help"]
     try:
         code: Any = tyro.extras.subcommand_cli_from_dict(
-            commands(), prog="operant", description=_DESCRIPTION, args=argv
+            known, prog=prog, description=_DESCRIPTION, args=argv
         )
     except MissingExtraError as error:
         print(f"operant: {error}", file=sys.stderr)
