@@ -113,6 +113,7 @@ def test_the_ansi_mode_writes_maps() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 @pytest.mark.parametrize(
     "env_id", [row.id for row in operant.envs.registry() if "gridworld" in row.tags]
 )
