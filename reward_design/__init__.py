@@ -72,6 +72,8 @@ def make_design(design_id: str, **kwargs: Any) -> RewardDesign:
     if nested:
         if not rest.endswith(")"):
             raise ValueError(f"design {design_id!r} must end with ')', like 'invariant(count)'")
+        if ":" not in name and "wrapper" not in registry()[name].tags:
+            raise ValueError(f"design {name!r} wraps no other design, got {design_id!r}")
         kwargs = {"design": rest[:-1], **kwargs}
     design = _imported(name)(**kwargs) if ":" in name else registry().make(name, **kwargs)
     design.id = design_id

@@ -1,18 +1,27 @@
-"""Potentials by name: functions of a state's features, larger where the state is better.
+"""Potentials: functions of a state's features, larger where the state is better.
 
-A potential is a class in :data:`POTENTIALS`: ``reads`` names its features, the constructor takes
-the env's feature table (for ranges) and the agent's discount, and a call maps features to (B,)
-float64. A new one is a class and one entry.
+Those with a name are classes in :data:`POTENTIALS`: ``reads`` names the features, the constructor
+takes the env's feature table (for ranges) and the agent's discount, and a call maps features to
+(B,) float64. A new one is a class and one entry. A potential of one's own is a mapping
+``{"feature": weight}`` or a function of features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Protocol
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
+from operant.errors import OperantError, UnknownIdError
 from operant.types import Feature, Features, Float
+
+Phi: TypeAlias = Callable[[Features], Float]
+"""A potential that knows its env: features of B states -> (B,)."""
 
 
 class Potential(Protocol):
@@ -78,3 +87,145 @@ POTENTIALS: dict[str, type[Potential]] = {
     "subgoal_distance": SubgoalDistance,
     "optimal": Optimal,
 }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """A potential that waits for its env.
+
+    Attributes:
+        reads: Names of the features it reads, at least one.
+        bind: From the env's feature table (name -> feature) and the discount to the potential.
+        own: True if the user wrote it, and so must say if it reads privileged features.
+    """
+
+    reads: tuple[str, ...]
+    bind: Callable[[Mapping[str, Feature], float], Phi]
+    own: bool = True
+
+
+class Declared(dict[str, Any]):
+    """The features that a user's function declared; reading another one is an error."""
+
+    def __missing__(self, name: str) -> Any:
+        """Refuse.
+
+        Raises:
+            OperantError: Always; says how to declare the feature.
+        """
+        raise OperantError(
+            f"the function reads feature {name!r}, which it does not declare; "
+            f"declare it: reads={(*self, name)!r}"
+        )
+
+
+def recipe_of(potential: str | Mapping[str, float] | Phi, reads: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of a potential given by name, by weights of features, or as a function.
+
+    Args:
+        potential: Name in :data:`POTENTIALS`, ``{"feature": weight}``, or a function.
+        reads: Names of the features that the function reads; only for functions.
+
+    Raises:
+        TypeError: If it is something else, or a function that wants more than features.
+        UnknownIdError: If there is no potential of that name.
+        ValueError: If weights are empty or not finite, a function does not declare what it reads,
+            or something else does.
+    """
+    if not isinstance(potential, (str, Mapping)) and callable(potential):
+        require_arguments(potential, "features")
+        return Recipe(reads=declared_reads(reads), bind=functools.partial(_as_given, potential))
+    if reads:
+        raise ValueError(f"reads is for functions; {potential!r} itself says what it reads")
+    if isinstance(potential, str):
+        if potential not in POTENTIALS:
+            raise UnknownIdError("potential", potential, POTENTIALS)
+        return Recipe(reads=POTENTIALS[potential].reads, bind=POTENTIALS[potential], own=False)
+    if isinstance(potential, Mapping):
+        return _weighted(dict(potential))
+    raise TypeError(
+        f"potential must be a name ({', '.join(POTENTIALS)}), a mapping feature -> weight, or a "
+        f"function of features, got {potential!r}"
+    )
+
+
+def declared_reads(reads: Sequence[str]) -> tuple[str, ...]:
+    """Return what a function says that it reads, checked.
+
+    Raises:
+        ValueError: If it is empty or a string.
+    """
+    if isinstance(reads, str) or not reads:
+        raise ValueError(
+            "reads must list the features that the function reads, such as reads=('has_key',), "
+            f"got {reads!r}"
+        )
+    return tuple(reads)
+
+
+def require_arguments(function: Callable[..., Any], *arguments: str) -> None:
+    """Make sure that a function can be called with just these arguments, by position.
+
+    Raises:
+        TypeError: If it cannot.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some builtins do not tell; the call will
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise TypeError(
+            f"the function is called with ({', '.join(arguments)}), but its signature is "
+            f"{signature}: {error}. A potential must not depend on the action or on the future; "
+            "advice on actions is LookBackAdvice"
+        ) from None
+
+
+def _as_given(function: Phi, table: Mapping[str, Feature], gamma: float) -> Phi:  # noqa: ARG001
+    return function
+
+
+def _weighted(weights: dict[str, float]) -> Recipe:
+    if not weights:
+        raise ValueError("potential must weigh at least one feature, got an empty mapping")
+    for name, weight in weights.items():
+        if not math.isfinite(weight):
+            raise ValueError(f"potential[{name!r}] must be finite, got {weight}")
+    return Recipe(reads=tuple(weights), bind=functools.partial(WeightedSum, weights))
+
+
+class WeightedSum:
+    """The sum of some features, each times its weight."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        table: Mapping[str, Feature],
+        gamma: float,  # noqa: ARG002
+    ) -> None:
+        """Store the weights.
+
+        Raises:
+            ValueError: If one of the features is an array.
+        """
+        require_scalars(weights, table)
+        self._weights = dict(weights)
+
+    def __call__(self, features: Features) -> Float:
+        """Return the potential of B states, (B,)."""
+        parts: Any = (weight * features[name] for name, weight in self._weights.items())
+        total: Float = sum(parts)
+        return total
+
+
+def require_scalars(names: Iterable[str], table: Mapping[str, Feature]) -> None:
+    """Make sure that features are numbers or flags, not arrays.
+
+    Raises:
+        ValueError: If one has another shape than ``()``.
+    """
+    for name in names:
+        if table[name].shape:
+            raise ValueError(f"feature {name!r} must be a number, has shape {table[name].shape}")

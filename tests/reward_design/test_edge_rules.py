@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from operant.errors import GammaMismatchError
 from operant.reward_design import make_design, shape
 from operant.reward_design.shaping.potential import PotentialShaping
+from operant.types import Feature
 
 GAMMA = 0.9
 
@@ -17,7 +18,9 @@ GAMMA = 0.9
 def shaped_rewards(env, table, gamma=GAMMA, **kwargs):
     """Play a Chain and return the shaping of each step."""
     phi = np.asarray(table, np.float64)
-    design = PotentialShaping(potential=lambda f: phi[f["state"].astype(int)], **kwargs)
+    design = PotentialShaping(
+        potential=lambda f: phi[f["state"].astype(int)], reads=["state"], **kwargs
+    )
     env = shape(env, design, gamma=gamma)
     env.reset()
     rewards, done = [], False
@@ -42,7 +45,7 @@ def test_shaping_of_a_terminated_episode_sums_to_minus_the_first_potential(chain
 
 def test_a_time_limit_keeps_the_potential(chain):
     env = chain([0, 0, 0, 0], terminated=False, truncated=True)
-    assert discounted(shaped_rewards(env, [2, 1, 3, 6, 6.5])) == pytest.approx(2.26465)
+    assert discounted(shaped_rewards(env, [2, 1, 3, 6, 6.5])) == pytest.approx(2.26465, abs=1e-12)
 
 
 def test_a_time_limit_that_ends_the_mdp_drops_the_potential(chain):
@@ -54,6 +57,15 @@ def test_a_time_limit_that_ends_the_mdp_drops_the_potential(chain):
 def test_both_flags_mean_termination(chain):
     env = chain([0, 0, 0, 0], terminated=True, truncated=True)
     assert discounted(shaped_rewards(env, [2, 1, 3, 6, 6.5])) == pytest.approx(-2.0)
+
+
+PHI = (Feature(name="phi", description="the potential itself", low=-100, high=100),)
+
+
+def given_potential(attach, slots, **kwargs):
+    """Return a shaper whose potential is the feature ``phi``."""
+    design = PotentialShaping(potential=lambda f: f["phi"], reads=["phi"], **kwargs)
+    return attach(design, features=PHI, num_envs=slots)
 
 
 def gae(rewards, values, last_value, gamma, lam):
@@ -81,7 +93,7 @@ def test_shaping_leaves_advantages_unchanged_where_the_critic_shifts(
     last_value, last_phi = last
     size = len(steps)
     ends = np.arange(size) == size - 1
-    design = attach(PotentialShaping(potential=lambda f: f["phi"]), num_envs=size)
+    design = given_potential(attach, size)
     t = transition(
         size,
         reward=rewards,
@@ -97,9 +109,7 @@ def test_shaping_leaves_advantages_unchanged_where_the_critic_shifts(
         gae(shaped, values - phi, shifted, GAMMA, lam), plain, atol=1e-10 * (1 + abs(plain).max())
     )
     if not terminated:  # zeroing the potential at the time limit is off by gamma * Phi(s_N)
-        zeroed = attach(
-            PotentialShaping(potential=lambda f: f["phi"], on_truncation="terminal"), num_envs=size
-        )(t).total
+        zeroed = given_potential(attach, size, on_truncation="terminal")(t).total
         error = plain - gae(zeroed, values - phi, shifted, GAMMA, lam)
         assert error[-1] == pytest.approx(GAMMA * last_phi, abs=1e-9)
 
@@ -126,7 +136,7 @@ def test_the_wrong_discount_would_flip_the_policy(chain, gamma, expected):
 
 def test_the_wrong_discount_is_refused_with_both_values(chain):
     env = chain([0.0], terminated=True, truncated=False)
-    design = make_design("potential", potential=lambda f: f["state"], gamma=0.8)
+    design = make_design("potential", potential={"state": 1.0}, gamma=0.8)
     with pytest.raises(GammaMismatchError, match=r"'potential' uses gamma=0\.8 .* gamma=0\.9"):
         shape(env, design, gamma=0.9)
 
@@ -145,7 +155,7 @@ def test_shaping_shifts_q_by_the_potential_and_keeps_the_best_actions(attach, tr
     dynamics = rng.dirichlet(np.ones(states), (states, actions))  # (S, A, S')
     reward, phi = rng.normal(size=(states, actions)), 10 * rng.normal(size=states)
     before, _, after = (axis.ravel() for axis in np.indices((states, actions, states)))
-    design = attach(PotentialShaping(potential=lambda f: f["phi"]), num_envs=len(before))
+    design = given_potential(attach, len(before))
     t = transition(
         len(before),
         reward=np.repeat(reward.ravel(), states),
@@ -160,8 +170,9 @@ def test_shaping_shifts_q_by_the_potential_and_keeps_the_best_actions(attach, tr
 
 @given(constant=numbers)
 def test_a_constant_potential_pays_the_same_everywhere(attach, transition, constant):
-    design = attach(PotentialShaping(potential=lambda f: 0.0 * f["x"] + constant))
-    t = transition(4, prev_features={"x": np.arange(4.0)}, features={"x": np.arange(4.0)})
+    t = transition(4, prev_features={"phi": np.arange(4.0)}, features={"phi": np.arange(4.0)})
+    flat = PotentialShaping(potential=lambda f: 0.0 * f["phi"] + constant, reads=["phi"])
+    design = attach(flat, features=PHI)
     np.testing.assert_allclose(design(t).total, (GAMMA - 1) * constant, atol=1e-12)
 
 
@@ -176,7 +187,7 @@ def test_a_constant_potential_pays_the_same_everywhere(attach, transition, const
 )
 def test_every_episode_telescopes(attach, transition, episodes):
     """Random episodes in parallel slots, scored one step at a time."""
-    design = attach(PotentialShaping(potential=lambda f: f["phi"]), num_envs=len(episodes))
+    design = given_potential(attach, len(episodes))
     for slot, (phi, end) in enumerate(episodes):
         total = 0.0
         for k in range(len(phi) - 1):

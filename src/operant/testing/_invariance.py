@@ -21,15 +21,15 @@ def rule_shaping_telescopes(subject: DesignSubject) -> None:
     if not (subject.per_step() and subject.make().spec.invariance == "optimal"):
         return
     env, gamma = subject.make_env(), subject.context.gamma
-    design, sums = subject.attach(1), []
-    player = Recorder(env, 0)
+    player, sums = Recorder(env, 0), []
     for length in range(5, 65, 5):
         player.begin(seed=0)
         steps: list[Transition] = []
         while not (steps and steps[-1].done[0]):
             steps.append(player.step(forge=False, terminate=len(steps) + 1 >= length))
         if steps[-1].terminated[0]:
-            added = score(design, steps, learn=False)["total"][:, 0]
+            # A design of its own for each: one that learns has another potential later on.
+            added = score(subject.attach(1), steps, learn=False)["total"][:, 0]
             added = added - np.concatenate([t.reward for t in steps])
             sums.append(float(added @ gamma ** np.arange(len(steps))))
     env.close()
