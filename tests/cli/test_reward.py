@@ -79,3 +79,27 @@ def test_a_group_of_commands_alone_shows_its_help(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         run(["reward"])
     assert "audit" in capsys.readouterr().out
+
+
+def test_compare_in_words_as_json_and_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reward", "compare", "potential", "naive", "--env", "KeyLoop-v0"]
+    words += ["--env-args", '{"size": 5}']
+    assert run([*words, "--draw", str(tmp_path / "matrix.svg")]) == OK
+    printed = capsys.readouterr().out
+    assert "proxy" in printed
+    assert "exact" in printed
+    assert "<svg" in (tmp_path / "matrix.svg").read_text()
+    assert run([*words, "--json"]) == OK
+    made = json.loads(capsys.readouterr().out)
+    assert made["labels"] == ["true", "proxy", "potential", "naive"]
+    assert made["matrix"][0][2] == pytest.approx(0.0, abs=1e-9)
+    assert made["matrix"][0][3] > 0.5
+
+
+def test_compare_says_what_cannot_be_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reward", "compare", "count", "--env", "SparseKey-5x5-v0"]) == USAGE
+    assert "'count' is not Markov" in capsys.readouterr().err
+    assert run(["reward", "compare", "none", "--env", "CartPole-v1"]) == USAGE
+    assert "cannot enumerate its states" in capsys.readouterr().err

@@ -29,6 +29,7 @@ def commands() -> dict[str, Callable[..., int]]:
         "bench": bench.bench,
         "report": report.report,
         "reward audit": reward.audit,
+        "reward compare": reward.compare,
         "envs": catalogue.envs,
         "designs": catalogue.designs,
         "agents": catalogue.agents,

@@ -71,6 +71,65 @@ def audit(options: Annotated[AuditOptions, OmitArgPrefixes]) -> int:
     return OK
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """What to compare.
+
+    Attributes:
+        designs: Reward designs, see ``operant designs``; ``module:Class`` for a class of yours. The
+            true reward is always compared, and the proxy reward where the env has one.
+        env: Gymnasium id.
+        gamma: Discount of the agent.
+        seed: Seed of the level.
+        metric: ``starc`` or ``starc_minimal``.
+        samples: Estimate from so many random transitions instead of all states; 0 is exact.
+        env_args: Arguments of the env as a JSON object.
+        draw: Where to draw the matrix: a .png, .svg or .html file.
+        json: Print the distances as JSON.
+    """
+
+    designs: Annotated[Positional[tuple[str, ...]], arg(metavar="DESIGN")]
+    env: str
+    gamma: float = 0.99
+    seed: int = 0
+    metric: str = "starc"
+    samples: int = 0
+    env_args: str = "{}"
+    draw: Path | None = None
+    json: bool = False
+
+
+def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
+    """Print how far rewards are apart: 0 the same policies in the same order, 2 the opposite."""
+    from rich.markup import escape
+
+    from operant.benchmarks.compare import compare as compared
+    from operant.cli import OK
+    from operant.cli.output import console, json_object, shown
+    from operant.cli.train import make_env
+
+    env_kwargs = json_object("--env-args", options.env_args)
+    make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
+    made = compared(
+        options.env,
+        [named_design(text, "{}") for text in options.designs],
+        gamma=options.gamma,
+        seed=options.seed,
+        metric=options.metric,
+        env_kwargs=env_kwargs,
+        samples=options.samples,
+    )
+    drawn = "" if options.draw is None else shown(made.draw(options.draw))
+    if options.json:
+        print(json.dumps({**made.to_json(), "drawn": drawn or None}, indent=2))
+        return OK
+    console.print(f"{escape(made.title)} ({escape(made.basis)})", soft_wrap=True)
+    console.print(made.table())
+    if drawn:
+        console.print(f"Drawn in {drawn}", soft_wrap=True)
+    return OK
+
+
 def named_design(text: str, arguments: str) -> RewardDesign:
     """Build a design that a user has named, with arguments as a JSON object.
 
