@@ -54,4 +54,12 @@ ROWS = [
         tags=("on-policy", "tabular", "discrete"),
         testing={"n_steps": 16},
     ),
+    AgentRow(
+        id="advised-sarsa",
+        entry_point="operant.agents.tabular.advised:AdvisedSARSA",
+        summary="SARSA with advice: look-ahead, PIES, or DPBA (which is not policy-invariant)",
+        kind="learner",
+        tags=("on-policy", "tabular", "discrete", "greedy"),
+        testing={"n_steps": 16},
+    ),
 ]

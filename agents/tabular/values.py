@@ -53,7 +53,7 @@ class ValueLearner(TabularAgent):
         """Learn from a step; see :meth:`TabularAgent.update`."""
         ahead = self.config.gamma * self.expected(step.after) * ~step.terminated
         table = self.table.rows(len(self.states))
-        _move(table, step.states, step.actions, step.rewards + ahead, self.config.alpha)
+        move(table, step.states, step.actions, step.rewards + ahead, self.config.alpha)
 
     def metrics(self) -> dict[str, float]:
         """Return the last training scalars; see :meth:`TabularAgent.metrics`."""
@@ -62,7 +62,8 @@ class ValueLearner(TabularAgent):
 
 
 @kernel
-def _move(table: Float, states: Ids, actions: Ids, targets: Float, alpha: float) -> None:
+def move(table: Float, states: Ids, actions: Ids, targets: Float, alpha: float) -> None:
+    """Move the entries of (B,) states and actions towards their targets, one after another."""
     for row in range(states.size):
         state, action = states[row], actions[row]
         table[state, action] += alpha * (targets[row] - table[state, action])

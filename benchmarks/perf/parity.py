@@ -148,7 +148,7 @@ def compare(task: Task, results: Mapping[str, Sequence[float]]) -> dict[str, Any
 
 def permutation_p(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the two-sided p-value of equal means over all ways to split the pooled values."""
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     found = stats.permutation_test(
         (np.asarray(one), np.asarray(other)),
