@@ -1,0 +1,1 @@
+"""Rewards with memory: reward machines, temporal logic, functions of the episode's return."""
