@@ -24,6 +24,7 @@ from operant.types import Card, Feature, Oracle
 
 if TYPE_CHECKING:
     from operant.envs.gridworld.simulator import Simulator
+    from operant.finite import FiniteMDP
 
 SPARSE, MINIGRID = 0, 1
 """Indices into the default ``Family.rewards``."""
@@ -149,6 +150,8 @@ class Family:
         stochastic: ``(size) -> True`` if ``drift`` or ``act`` draw random numbers with these
             options: no exact search is possible.
         oracle: ``(simulator) -> Oracle`` where the generic search does not apply, else None.
+        model: ``(simulator) -> FiniteMDP``, the exact MDP from row 0's state on without a time
+            limit, in families with chance that have a small one.
         minigrid: True if layouts, dynamics and views equal MiniGrid's (``layout="minigrid"``).
         module: Name of the module that defines it (set by itself).
     """
@@ -177,6 +180,7 @@ class Family:
     useful_actions: tuple[int, ...] = tuple(a for a in range(len(ACTIONS)) if a not in (DROP, DONE))
     stochastic: Callable[[Size], bool] = never
     oracle: Callable[[Simulator], Oracle] | None = None
+    model: Callable[[Simulator], FiniteMDP] | None = None
     minigrid: bool = True
     module: str = dataclasses.field(init=False)
 

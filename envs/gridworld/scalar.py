@@ -17,6 +17,7 @@ from operant.envs.gridworld.optimum import with_optimum
 from operant.envs.gridworld.render import FPS, frame, render_ansi, show
 from operant.envs.gridworld.simulator import Simulator
 from operant.envs.gridworld.solver import explore, solve
+from operant.finite import FiniteMDP, with_probabilities
 from operant.tabular import TabularMDP
 from operant.types import Card, Oracle
 
@@ -207,6 +208,23 @@ class GridEnv(gym.Env[Any, int]):
             raise ValueError(f"{self.simulator.family.name} is stochastic: it is no TabularMDP")
         mdp = explore(self.simulator)
         return mdp if self.simulator.optimum is None else with_optimum(mdp)
+
+    def finite_mdp(self) -> FiniteMDP:
+        """Return the current level as an MDP with probabilities, from its current state on.
+
+        States are those of :meth:`tabular_mdp`, in its order; in families with chance they are
+        what the observation numbers. There is no time limit.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset and after the episode ended.
+            ValueError: If chance plays a part and the family has no exact model, or too many states
+                are reachable.
+        """
+        self._require_running("finite_mdp")
+        family = self.simulator.family
+        if family.model is not None:
+            return family.model(self.simulator)
+        return with_probabilities(self.tabular_mdp())
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, the random stream included."""

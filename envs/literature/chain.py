@@ -1,8 +1,8 @@
 """Chain: a small reward in the wrong direction, a large one in the right one.
 
 Source: Exploration-Guided Reward Shaping for Reinforcement Learning under Sparse Rewards (Devidze,
-Kamalaruban, Singla, 2022) has chains with a distractor; no code was published. The sizes and that
-both ends end the episode are ours.
+Kamalaruban, Singla, 2022) has chains with a distractor. The sizes and that both ends end the
+episode are ours; :func:`published` is the chain of its code, as an explicit MDP.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from operant.envs.gridworld.features import count
 from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.views import discrete_view
 from operant.envs.gridworld.world import DIRECTION, STEPS, Size, World, X, Y, cell_index, clear
+from operant.finite import FiniteMDP
 from operant.types import Card, Feature, Oracle
 
 if TYPE_CHECKING:
@@ -109,6 +110,27 @@ def oracle(simulator: Simulator) -> Oracle:
     )
 
 
+def published() -> FiniteMDP:
+    """Return the source's chain: 61 cells, a reward that lasts at the right end, slips.
+
+    It starts in cell 40, 20 cells from the right end, where staying by the action right pays 1 at
+    every step. The action left in the left-most cell ends the episode; left in cell 25, 15 cells
+    from the start, pays 0.01 and distracts. With probability 0.05 the action is replaced by one
+    drawn uniformly. The source has a time limit of 40 steps and a discount of 0.99.
+    """
+    cells, start, bait, slip = 61, 40, 25, 0.05
+    sure, paid = np.zeros((2, cells, cells)), np.zeros((2, cells))
+    for cell in range(cells):
+        if cell > 0:
+            sure[LEFT, cell, cell - 1] = 1
+        sure[RIGHT, cell, min(cell + 1, cells - 1)] = 1
+    paid[RIGHT, cells - 1], paid[LEFT, bait] = 1.0, 0.01
+    transition = (1 - slip) * sure + slip * sure.mean(axis=0)
+    return FiniteMDP(
+        transition=transition.swapaxes(0, 1), reward=paid.T, start=np.eye(cells)[start]
+    )
+
+
 def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
     """Describe one length of the world."""
     length = size.options[LENGTH]
@@ -132,8 +154,8 @@ def card(env_id: str, size: Size, table: tuple[Feature, ...]) -> Card:
         features=table,
         tier=0,
         source=(
-            "After the chains of Exploration-Guided Reward Shaping (Devidze et al., 2022), whose "
-            "code is not published; sizes and rewards are ours."
+            "After the chains of Exploration-Guided Reward Shaping (Devidze et al., 2022); sizes "
+            "and rewards are ours."
         ),
     )
 

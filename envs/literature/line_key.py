@@ -37,7 +37,7 @@ from operant.envs.gridworld.world import (
     clear,
 )
 from operant.finite import FiniteMDP
-from operant.types import Card, Feature, Float, Oracle
+from operant.types import Card, Feature, Float, Int, Obs, Oracle
 
 if TYPE_CHECKING:
     from operant.envs.gridworld.simulator import Simulator
@@ -183,6 +183,16 @@ def abstraction() -> FiniteMDP:
     start = np.zeros(states)
     start[[10, 11]] = 0.5
     return FiniteMDP(transition=transition.swapaxes(0, 1), reward=reward.T, start=start)
+
+
+def abstract_state(obs: Obs) -> Int:
+    """Return the states of :func:`abstraction` that (B, 2) observations lie in, (B,)."""
+    seen = np.asarray(obs, np.float64)
+    # Observations are float32: rounding finds the position again, which cells begin at exactly.
+    at = np.rint(seen[:, 0] * UNIT).astype(np.int64)
+    cell = np.minimum(at * WIDE // UNIT, WIDE - 1)
+    state: Int = cell + WIDE * (seen[:, 1] > 0.5)
+    return state
 
 
 def value_iteration(gamma: float) -> Float:

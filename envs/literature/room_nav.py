@@ -11,6 +11,7 @@ index that is off by one leads to cell (0, 6).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,13 @@ def model(legacy_corner: bool = False) -> FiniteMDP:
     )
 
 
+def model_from_here(simulator: Simulator) -> FiniteMDP:
+    """Return the explicit MDP that starts in row 0's cell."""
+    size, world = simulator.size, simulator.world
+    start = np.eye(CELLS)[state_of(world, 0, size)]
+    return dataclasses.replace(model(bool(size.options[0])), start=start)
+
+
 def value_iteration(gamma: float, legacy_corner: bool = False) -> Float:
     """Return the optimal discounted value of the 49 cells without a time limit.
 
@@ -293,6 +301,7 @@ FAMILY = Family(
     useful_actions=(UP, LEFT, DOWN, RIGHT),
     stochastic=always,
     oracle=oracle,
+    model=model_from_here,
     minigrid=False,
 )
 make, make_vector = makers(FAMILY)

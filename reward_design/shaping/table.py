@@ -71,4 +71,24 @@ ROWS: list[Row] = [
         kwargs={"design": "count"},
         tags=("shaping", "wrapper"),
     ),
+    Row(
+        id="explors",
+        entry_point="operant.reward_design.shaping.explors:ExploRS",
+        summary="a count bonus and a reward learned from the learner's own true returns",
+        tags=("adaptive", "intrinsic"),
+    ),
+    Row(
+        id="explob",
+        entry_point="operant.reward_design.shaping.explors:ExploRS",
+        summary="ExploRS's count bonus alone, over all of training",
+        kwargs={"reward_rate": 0.0},
+        tags=("adaptive", "intrinsic"),
+    ),
+    Row(
+        id="selfrs",
+        entry_point="operant.reward_design.shaping.explors:ExploRS",
+        summary="ExploRS's learned reward alone",
+        kwargs={"max_bonus": 0.0},
+        tags=("adaptive",),
+    ),
 ]

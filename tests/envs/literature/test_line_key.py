@@ -165,7 +165,7 @@ def test_abstraction_has_the_published_values() -> None:
 
 def test_abstraction_values_solve_the_linear_program() -> None:
     model = line_key.abstraction()
-    rows = [0.9 * model.transition[a, s] - np.eye(40)[s] for a in range(3) for s in range(40)]
+    rows = [0.9 * model.transition[s, a] - np.eye(40)[s] for s in range(40) for a in range(3)]
     found = linprog(
         np.ones(40), A_ub=np.array(rows), b_ub=-model.reward.ravel(), bounds=(None, None)
     )
@@ -177,12 +177,12 @@ def test_abstraction_is_a_coarse_view_of_the_line() -> None:
     model = line_key.abstraction()
     inside = model.transition.sum(axis=2)
     assert inside.max() <= 1 + 1e-12
-    assert inside[RIGHT, [18, 19, 38, 39]].max() == 0
+    assert inside[[18, 19, 38, 39], RIGHT].max() == 0
     steps = np.random.default_rng(0).uniform(0.074, 0.076, 100_000)
     cells = np.floor((np.random.default_rng(1).uniform(0.4, 0.45, 100_000) + steps) * 20)
     assert np.mean(cells == 9) == pytest.approx(0.5, abs=0.01)
     assert np.mean(cells == 10) == pytest.approx(0.5, abs=0.01)
-    assert model.transition[RIGHT, 8, [9, 10]] == pytest.approx([0.45, 0.45])
+    assert model.transition[8, RIGHT, [9, 10]] == pytest.approx([0.45, 0.45])
 
 
 def test_start_spaces_and_features() -> None:

@@ -1,0 +1,1 @@
+"""Experiments of papers, run again with what the library ships."""
