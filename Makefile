@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check docs wheel-check bench-perf bench-training parity clean
+.PHONY: help setup demo test test-integration test-slow check docs wheel-check bench-perf bench-training parity clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: $(VENV)/.runtime ## Compare four reward designs on SparseKey; writes a lea
 
 test: $(VENV)/.dev ## Run the tests (under 5 minutes on 2 cores)
 	@export $(THREADS); exec $(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-integration: $(VENV)/.dev ## Run the tests that start programs, too (2 minutes)
+	@export $(THREADS); exec $(BIN)/python -m pytest -n 2 -m "integration and not slow and not gpu" $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run the tests that take minutes each
 	@export $(THREADS); exec $(BIN)/python -m pytest -n 2 -m slow --timeout 3600 $(ARGS)

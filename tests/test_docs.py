@@ -32,6 +32,7 @@ def test_the_examples_of_a_module_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
+@pytest.mark.integration
 def test_the_python_of_the_pages_runs(tmp_path: Path) -> None:
     pages = [(ROOT / page).read_text() for page in PAGES if page not in RUN_ELSEWHERE]
     blocks = re.findall(r"```python\n(.*?)```", "\n".join(pages), re.DOTALL)

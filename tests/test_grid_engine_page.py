@@ -11,6 +11,8 @@ import pytest
 
 import operant
 
+pytestmark = pytest.mark.integration
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 

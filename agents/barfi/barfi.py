@@ -11,7 +11,7 @@ import gymnasium as gym
 from operant.agents.barfi.config import BARFIConfig
 from operant.agents.barfi.learner import Learner
 from operant.agents.barfi.policy import SoftmaxPolicy
-from operant.agents.barfi.rollout import Batch, Collector
+from operant.agents.barfi.rollout import Batch, BatchCollector
 from operant.agents.base import (
     Agent,
     AgentConfig,
@@ -75,7 +75,7 @@ class BARFI(Agent):
         learner = tree.child(self.id).seed("learner")
         self._policy = SoftmaxPolicy(*spaces, config.net_arch, seed=learner)
         self.learner = Learner(self._policy, config)
-        self._collector = Collector(env, self._policy, seed=tree.seed("env"))
+        self._collector = BatchCollector(env, self._policy, seed=tree.seed("env"))
         self._num_steps = 0
         self._metrics: dict[str, float] = {}
 

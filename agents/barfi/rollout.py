@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     episode_step: Tensor
 
 
-class Collector:
+class BatchCollector:
     """Steps a SAME_STEP env with a policy.
 
     Attributes:

@@ -32,7 +32,7 @@ from operant.benchmarks.studies.softmax_learner import (
     best_return,
     expected_return,
 )
-from operant.benchmarks.studies.worlds import World
+from operant.benchmarks.studies.worlds import StudyWorld
 from operant.reward_design.base import DesignContext
 from operant.reward_design.shaping.exp_adard import ExpAdaRD
 from operant.reward_design.shaping.explors import ExploRS
@@ -56,7 +56,7 @@ GOOD = 0.9
 # ---- designs --------------------------------------------------------------------------------
 
 
-def teacher_designs(world: World) -> dict[str, Callable[[], Trainer]]:
+def teacher_designs(world: StudyWorld) -> dict[str, Callable[[], Trainer]]:
     """Return the designs of a teacher who knows the MDP: name -> maker of a trainer."""
     mdp, gamma = world.mdp, world.gamma
     teacher = solve_teacher(mdp, gamma=gamma)
@@ -88,7 +88,7 @@ def teacher_designs(world: World) -> dict[str, Callable[[], Trainer]]:
     return {**makers, "ExpAdaRD": adaptive}
 
 
-def agent_designs(world: World) -> dict[str, Callable[[], Trainer]]:
+def agent_designs(world: StudyWorld) -> dict[str, Callable[[], Trainer]]:
     """Return the designs of a learner on its own: name -> maker of a trainer."""
     reward = world.mdp.reward
     return {
@@ -104,7 +104,7 @@ def on_table(reward: Float, *, max_bonus: float = 0.0) -> Trainer:
     return lambda learner, episodes: learner.train(episodes, reward, max_bonus=max_bonus)
 
 
-def on_own_reward(world: World, *, max_bonus: float) -> Trainer:
+def on_own_reward(world: StudyWorld, *, max_bonus: float) -> Trainer:
     """Return a trainer on the true reward, a count bonus and ExploRS's learned reward."""
     states, actions = world.mdp.reward.shape
     everywhere = np.arange(states)
@@ -167,7 +167,7 @@ def _parts(total: int, size: int) -> Iterator[int]:
 
 
 def run(
-    world: World,
+    world: StudyWorld,
     designs: dict[str, Callable[[], Trainer]],
     *,
     seeds: int,
@@ -213,7 +213,7 @@ def run(
     return {"world": world.name, "episodes": episodes, "designs": curves}
 
 
-def informativeness_curve(world: World, budget: int) -> dict[str, Any]:
+def informativeness_curve(world: StudyWorld, budget: int) -> dict[str, Any]:
     """Return how informative ExpRD's reward is for growing budgets, as JSON."""
     found = design_explicable(world.mdp, budget=budget, gamma=world.gamma)
     measure = Informativeness(solve_teacher(world.mdp, gamma=world.gamma))

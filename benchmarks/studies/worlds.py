@@ -12,7 +12,7 @@ from operant.types import Int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class World:
+class StudyWorld:
     """An MDP and how a learner is trained in it.
 
     Attributes:
@@ -45,14 +45,14 @@ class World:
         return groups
 
 
-def room_nav_world() -> World:
+def room_nav_world() -> StudyWorld:
     """Return RoomNav; rewards are told apart by nine blocks of up to 3x3 cells.
 
     The last block is the goal cell alone.
     """
     cell = np.arange(room_nav.CELLS)
     leaves = cell // room_nav.SIDE // 3 * 3 + cell % room_nav.SIDE // 3
-    return World(
+    return StudyWorld(
         name="RoomNav",
         mdp=room_nav.model(),
         gamma=0.95,
@@ -64,12 +64,12 @@ def room_nav_world() -> World:
     )
 
 
-def line_key_world() -> World:
+def line_key_world() -> StudyWorld:
     """Return LineKey's abstraction; rewards are told apart by has key, at the key, at the goal."""
     key, cell = np.divmod(np.arange(2 * line_key.WIDE), line_key.WIDE)
     at_key, at_goal = np.isin(cell, line_key.KEY_CELLS), np.isin(cell, line_key.GOAL_CELLS)
     without = np.select([at_key, at_goal], [0, 1], 2)
-    return World(
+    return StudyWorld(
         name="LineKey",
         mdp=line_key.abstraction(),
         gamma=0.95,
@@ -81,17 +81,17 @@ def line_key_world() -> World:
     )
 
 
-def long_line_key_world() -> World:
+def long_line_key_world() -> StudyWorld:
     """Return LineKey as a learner without a teacher is trained in it: for longer episodes."""
     return dataclasses.replace(
         line_key_world(), gamma=0.99, horizon=60, episodes=20_000, reward_rate=0.001
     )
 
 
-def chain_world() -> World:
+def chain_world() -> StudyWorld:
     """Return the published chain of 61 cells."""
     mdp = chain.published()
-    return World(
+    return StudyWorld(
         name="Chain",
         mdp=mdp,
         gamma=0.99,

@@ -14,6 +14,8 @@ from operant.benchmarks.run import Progress
 from operant.benchmarks.specs import RunSpec
 from operant.benchmarks.store import RunDirectory, scan
 
+pytestmark = pytest.mark.integration
+
 Spec = Callable[..., RunSpec]
 
 

@@ -70,6 +70,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "SIZES", (16, 1024))
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("small")
 def test_measures_ours_beside_minigrid_and_names_what_is_absent(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -106,6 +107,7 @@ def test_measures_ours_beside_minigrid_and_names_what_is_absent(
     assert "not measured: no interpreter given for navix" in text
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("small")
 def test_all_peers_are_asked_in_turns(fake: Path) -> None:
     """Fake workers answer for all peers: 100 units in twice the time that was asked for."""

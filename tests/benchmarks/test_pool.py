@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.integration
+
 PROGRAM = """
 import os, pathlib, signal, sys, time
 from operant.benchmarks.pool import Pool, StopFlag

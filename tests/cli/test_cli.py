@@ -306,6 +306,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in folder.glob("*/eval.parquet")}
 
 
+@pytest.mark.integration
 def test_sigterm_saves_exits_75_and_the_same_command_continues(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run_suite(SUITE, whole, executor=SerialExecutor())
@@ -331,6 +332,7 @@ def test_sigterm_saves_exits_75_and_the_same_command_continues(tmp_path: Path) -
     assert scores[0] == scores[1]
 
 
+@pytest.mark.integration
 def test_env_of_a_module_beside_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import torch
 
 import operant
 from operant.agents.barfi.policy import SoftmaxPolicy
-from operant.agents.barfi.rollout import Batch, Collector
+from operant.agents.barfi.rollout import Batch, BatchCollector
 from operant.reward_design.base import RewardDesign
 from operant.types import RewardTerms, Transition
 
@@ -24,7 +24,7 @@ class LeftPays(RewardDesign):
 def collected(env: Any, steps: int) -> Batch:
     spaces = env.single_observation_space, env.single_action_space
     policy = SoftmaxPolicy(*spaces, [4], seed=0)
-    return Collector(env, policy, seed=0).collect(steps)
+    return BatchCollector(env, policy, seed=0).collect(steps)
 
 
 def room() -> Any:

@@ -17,6 +17,8 @@ from safetensors import numpy as safetensors
 import operant
 from operant.agents import make_agent
 
+pytestmark = pytest.mark.integration
+
 HALF, FULL = 512, 1024
 SMALL = {
     "n_steps": 16,

@@ -91,7 +91,9 @@ def cases() -> list[Any]:
         special = {"masks": "masks", "recurrent": "memory"}
         quick = {task for tag, task in special.items() if tag in agent_row(name).tags}
         quick = quick or {next(task for task in QUICK if task in fitting)}
-        marks = {task: () if task in quick else pytest.mark.slow for task in fitting}
+        # Other people's agents are not tried by default, but how they are adapted is.
+        first = pytest.mark.integration if name.startswith("sb3-") else ()
+        marks = {task: first if task in quick else pytest.mark.slow for task in fitting}
         found += [pytest.param(name, task, marks=marks[task]) for task in fitting]
     return found
 

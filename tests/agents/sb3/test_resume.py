@@ -17,6 +17,8 @@ from safetensors import numpy as safetensors
 import operant
 from operant.agents import make_agent
 
+pytestmark = pytest.mark.integration
+
 REPLAY = {"learning_starts": 50, "batch_size": 16, "net_arch": [8], "train_freq": 4}
 SMALL = {
     "sb3-ppo": {"n_steps": 16, "batch_size": 16, "n_epochs": 2, "net_arch": [8]},

@@ -18,6 +18,8 @@ from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.worlds import door_key, empty, obstructed_maze
 from operant.envs.literature import tomato
 
+pytestmark = pytest.mark.integration
+
 PROGRAM = """
 import hashlib, gymnasium as gym, numpy as np, operant
 env = gym.make_vec("SparseKey-5x5-v0", num_envs=3, autoreset_mode="SameStep")
