@@ -131,8 +131,7 @@ def test_agent_solves(name: str, task: str, ocean: Any) -> None:
 
 
 def test_every_agent_has_a_task_in_ci() -> None:
-    slow = pytest.mark.slow.mark
-    solved = {param.values[0] for param in cases() if slow not in param.marks}
+    solved = {p.values[0] for p in cases() if "slow" not in {mark.name for mark in p.marks}}
     assert solved == set(LEARNERS)
 
 
