@@ -12,6 +12,7 @@ from PIL import Image
 
 from operant.benchmarks.gif import BACKGROUND, MAX_FRAMES, STRIP, captioned, encode
 from operant.errors import OperantError
+from operant.finite import ModelOf
 from operant.reward_design import DesignContext, RewardDesign
 from operant.reward_design.adapters.transitions import feature_table
 from operant.reward_design.audit import Audit, Counterexample, audit
@@ -87,6 +88,7 @@ def _audit(env: gym.Env[Any, Any], design: RewardDesign | str, gamma: float, see
         num_envs=1,
         gamma=gamma,
         seed=SeedTree(seed).seed("design"),
+        model=ModelOf(env.spec),
     )
     return audit(mdp, design, context, max_steps=max_steps)
 

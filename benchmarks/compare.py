@@ -20,6 +20,7 @@ from operant.benchmarks.evaluate import make_batch
 from operant.benchmarks.random_play import random_play
 from operant.benchmarks.report.matrix import write_matrix
 from operant.errors import OperantError
+from operant.finite import ModelOf
 from operant.reward_design import DesignContext, RewardDesign, as_design, metrics
 from operant.reward_design.adapters.transitions import feature_table
 from operant.seeding import SeedTree
@@ -259,6 +260,7 @@ def _context(env: Any, num_envs: int, common: Mapping[str, Any]) -> DesignContex
         num_envs=num_envs,
         gamma=common["gamma"],
         seed=SeedTree(common["seed"]).seed("design"),
+        model=ModelOf(env.spec),
     )
 
 

@@ -7,7 +7,7 @@ true successor, without pseudo-steps) and call the design; they never repeat a r
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.errors import GammaMismatchError, NonFiniteRewardError, OperantError
+from operant.finite import FiniteMDP
 from operant.types import Bool, Feature, Float, Int, RewardTerms, Rollout, Transition
 
 Timing = Literal["step", "rollout", "episode"]
@@ -59,6 +60,7 @@ class DesignContext:
         gamma: The agent's discount, in [0, 1].
         seed: Seed of everything random inside the design.
         device: Torch device for designs that hold networks.
+        model: Makes the env's exact MDP for designs that need ``"model"``; None if nobody can.
     """
 
     observation_space: gym.Space[Any]
@@ -68,6 +70,7 @@ class DesignContext:
     gamma: float
     seed: int = 0
     device: str = "cpu"
+    model: Callable[[], FiniteMDP] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges.

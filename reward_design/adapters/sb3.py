@@ -13,6 +13,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
 
 from operant.errors import OperantError
+from operant.finite import ModelOf
 from operant.reward_design import as_design
 from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
@@ -156,6 +157,7 @@ class DesignCallback(BaseCallback):
             gamma=gamma,
             seed=self._seed,
             device=str(self.model.device),
+            model=ModelOf(env.get_attr("spec", 0)[0] if env.has_attr("spec") else None),
         )
         self.design.setup(context)
         self._env = env

@@ -12,6 +12,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import concatenate, create_empty_array
 
+from operant.finite import ModelOf
 from operant.reward_design import as_design
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import TransitionTracker, feature_table
@@ -62,6 +63,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             num_envs=1,
             gamma=gamma,
             seed=seed,
+            model=ModelOf(env.spec),
         )
         self._scorer = StreamScorer(self.design, tracker, context, env)
 

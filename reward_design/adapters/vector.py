@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from operant.finite import ModelOf
 from operant.reward_design import as_design
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import (
@@ -72,6 +73,7 @@ class DesignVectorWrapper(VectorWrapper):
             num_envs=env.num_envs,
             gamma=gamma,
             seed=seed,
+            model=ModelOf(env.spec),
         )
         self._scorer = StreamScorer(self.design, tracker, context, env)
 

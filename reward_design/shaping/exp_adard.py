@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from operant.finite import FiniteMDP, occupancy
 from operant.reward_design.base import DesignSpec
-from operant.reward_design.shaping.table_reward import StateOf, TableReward
+from operant.reward_design.shaping.table_reward import ModelReward, StateOf
 from operant.reward_design.shaping.teaching import InvariantRewards, Teacher, solve_teacher
-from operant.types import Float, Int
+from operant.types import Float, Int, Rollout, take_rows
 
 
 def adaptive_gain(teacher: Teacher, policy: Float, *, epsilon: float) -> Float:
@@ -46,15 +50,18 @@ def _distribution(mdp: FiniteMDP, policy: Float, gamma: float) -> Float:
     return share
 
 
-class ExpAdaRD(TableReward):
+class ExpAdaRD(ModelReward):
     """Pays a reward that tells the present learner the most, instead of the true one.
 
     Among all rewards of a structure (``groups``) that keep the optimal policies, it takes the one
     with the largest ``I_1`` for the learner's policy: see :func:`adaptive_gain`. It starts for the
-    uniform policy; whoever trains calls :meth:`redesign` every few episodes. Terms: ``table``.
+    uniform policy. With each rollout it is redesigned for the frequencies of the actions taken, a
+    state's last ones and one of each action added; whoever knows the policy itself calls
+    :meth:`redesign` instead. Terms: ``table``.
 
     Attributes:
-        teacher: The solved MDP.
+        teacher: The solved MDP; known after :meth:`setup`, or at once for an ``mdp`` and a
+            ``gamma``.
 
     Source: Informativeness of Reward Functions in Reinforcement Learning (Devidze, Kamalaruban,
     Singla, 2024), algorithm 1.
@@ -67,23 +74,25 @@ class ExpAdaRD(TableReward):
     def __init__(
         self,
         *,
-        mdp: FiniteMDP,
-        gamma: float,
-        groups: Int | None = None,
+        mdp: FiniteMDP | None = None,
+        gamma: float | None = None,
+        groups: Int | Sequence[Sequence[int]] | None = None,
         r_max: float | None = None,
         epsilon: float = 0.3,
         state: StateOf | None = None,
     ) -> None:
-        """Solve the MDP and design for the uniform policy.
+        """Say how to design.
 
         Args:
-            mdp: The MDP with its true reward.
-            gamma: Discount of the agent, in [0, 1).
+            mdp: The MDP with its true reward, or None for that of the env the design is used on,
+                whose levels must be alike (RoomNav, Chain; Python only).
+            gamma: Discount of the agent in [0, 1), or None to follow it.
             groups: (S, A) integers: pairs of one group are paid alike; -1 for never paid. None to
                 tell all pairs apart.
             r_max: Largest absolute reward, > 0; None for that of the true reward.
             epsilon: How often the teacher acts at random, in [0, 1].
-            state: Numbers the states of observations; None if they are these numbers.
+            state: Numbers the states of observations (Python only); None to find them among
+                ``mdp.obs``, or if observations are these numbers.
 
         Raises:
             ValueError: If an argument is outside its range, or no reward of the structure keeps
@@ -91,22 +100,30 @@ class ExpAdaRD(TableReward):
         """
         if not 0 <= epsilon <= 1:
             raise ValueError(f"epsilon must lie in [0, 1], got {epsilon}")
-        self.teacher, self._epsilon = solve_teacher(mdp, gamma=gamma), epsilon
+        self._groups, self._r_max, self._epsilon = groups, r_max, epsilon
+        super().__init__(mdp=mdp, state=state, gamma=gamma)
+
+    def solve(self, mdp: FiniteMDP, gamma: float) -> Float:
+        """Return the best reward, (S, A), for the uniform policy."""
+        shape = mdp.reward.shape
+        apart = np.arange(mdp.reward.size).reshape(shape)
+        self.teacher = solve_teacher(mdp, gamma=gamma)
         self._rewards = InvariantRewards(
             self.teacher,
-            groups=np.arange(mdp.reward.size).reshape(mdp.reward.shape)
-            if groups is None
-            else groups,
-            r_max=float(np.abs(mdp.reward).max()) if r_max is None else r_max,
+            groups=apart if self._groups is None else np.asarray(self._groups),
+            r_max=float(np.abs(mdp.reward).max()) if self._r_max is None else self._r_max,
         )
-        uniform = np.full(mdp.reward.shape, 1 / mdp.num_actions)
-        super().__init__(table=self._best_for(uniform), state=state, gamma=gamma)
+        self._policy = np.full(shape, 1 / mdp.num_actions)
+        return self._best_for(self._policy)
 
-    def redesign(self, policy: Float) -> None:
+    def redesign(self, policy: Float) -> float:
         """Fit the table to a learner; :meth:`setup` goes back to the uniform policy's.
 
         Args:
             policy: (S, A) probabilities of its actions now.
+
+        Returns:
+            ``I_1`` of the new table for this learner.
 
         Raises:
             ValueError: If they are no probabilities of that shape.
@@ -114,7 +131,34 @@ class ExpAdaRD(TableReward):
         shape = self._table.shape
         if policy.shape != shape or policy.min() < 0 or abs(policy.sum(axis=1) - 1).max() > 1e-6:
             raise ValueError(f"policy must hold {shape} probabilities, got shape {policy.shape}")
-        self._table = self._best_for(policy)
+        self._table, self._policy = self._best_for(policy), policy.copy()
+        return float(
+            (adaptive_gain(self.teacher, policy, epsilon=self._epsilon) * self._table).sum()
+        )
+
+    def update(self, r: Rollout) -> dict[str, float]:
+        """Redesign for the actions that a rollout shows; states that it lacks keep their policy.
+
+        Returns:
+            ``"informativeness"``: ``I_1`` of the new table.
+        """
+        if not r.valid.any():
+            return {}
+        states = self.states_of(take_rows(r.obs, r.valid))
+        taken = np.zeros_like(self._policy)
+        np.add.at(taken, (states, r.action[r.valid] - self._first_action), 1.0)
+        shown = (taken + 1.0) / (taken + 1.0).sum(axis=1, keepdims=True)
+        seen = taken.any(axis=1, keepdims=True)
+        return {"informativeness": self.redesign(np.where(seen, shown, self._policy))}
 
     def _best_for(self, policy: Float) -> Float:
         return self._rewards.maximise(adaptive_gain(self.teacher, policy, epsilon=self._epsilon))
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the table in force and the policy it is for."""
+        return {**super().state_dict(), "policy": self._policy.copy()}
+
+    def load_state_dict(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what :meth:`state_dict` returned; call after :meth:`setup`."""
+        super().load_state_dict(state)
+        self._policy = np.array(state["policy"], np.float64)

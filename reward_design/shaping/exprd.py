@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from operant.finite import FiniteMDP
 from operant.reward_design.base import DesignSpec
-from operant.reward_design.shaping.table_reward import StateOf, TableReward
+from operant.reward_design.shaping.table_reward import ModelReward, StateOf
 from operant.reward_design.shaping.teaching import (
     InvariantRewards,
     Teacher,
@@ -118,8 +120,8 @@ class Informativeness:
 def design_explicable(
     mdp: FiniteMDP,
     *,
-    budget: int,
     gamma: float,
+    budget: int | None = None,
     r_max: float | None = None,
     horizons: Sequence[int] = HORIZONS,
     l1: float = 0.0,
@@ -134,8 +136,9 @@ def design_explicable(
 
     Args:
         mdp: The MDP with its true reward.
-        budget: Number of states that may be rewarded, the first ones included, in [1, S].
         gamma: Discount in [0, 1).
+        budget: Number of states that may be rewarded, the first ones included, in [1, S]; None for
+            three more than those.
         r_max: Largest absolute reward, > 0; None for that of the true reward.
         horizons: Numbers of steps; see :class:`Informativeness`.
         l1: Price of the sum of absolute rewards in units of informativeness, >= 0.
@@ -162,6 +165,7 @@ def design_explicable(
             f"active must name states in [0, {mdp.num_states - 1}], or the true reward must pay "
             f"somewhere, got {chosen}"
         )
+    budget = min(len(chosen) + 3, mdp.num_states) if budget is None else budget
     if not len(chosen) <= budget <= mdp.num_states:
         raise ValueError(
             f"budget must lie in [{len(chosen)}, {mdp.num_states}] (states to begin with to all "
@@ -207,13 +211,18 @@ def active_set(mdp: FiniteMDP, states: Sequence[int], *, state_only: bool = Fals
     return groups
 
 
-class ExpRD(TableReward):
+_remembered = functools.lru_cache(maxsize=4)(design_explicable)
+"""A design is set up anew for every env it is used on, and the programs take seconds."""
+
+
+class ExpRD(ModelReward):
     """Pays the explicable reward of an MDP instead of its true one. Terms: ``table``.
 
     Every policy that is optimal for it is optimal for the true reward.
 
     Attributes:
-        explicable: The reward and how it came about.
+        explicable: The reward and how it came about; known after :meth:`setup`, or at once for an
+            ``mdp`` and a ``gamma``.
 
     Source: Explicable Reward Design for Reinforcement Learning Agents (Devidze, Radanovic,
     Kamalaruban, Singla, 2021), algorithm 1.
@@ -224,34 +233,39 @@ class ExpRD(TableReward):
     def __init__(
         self,
         *,
-        mdp: FiniteMDP,
-        budget: int,
-        gamma: float,
+        mdp: FiniteMDP | None = None,
+        budget: int | None = None,
+        gamma: float | None = None,
         state: StateOf | None = None,
         r_max: float | None = None,
         horizons: Sequence[int] = HORIZONS,
         l1: float = 0.0,
         state_only: bool = False,
     ) -> None:
-        """Solve for the reward; see :func:`design_explicable` for arguments and errors.
+        """Say how to design; see :func:`design_explicable` for arguments and errors.
 
         Args:
-            mdp: The MDP, e.g. ``env.unwrapped.finite_mdp()``.
+            mdp: The MDP, or None for that of the env the design is used on, whose levels must be
+                alike (RoomNav, Chain; Python only).
             budget: Number of states that may be rewarded.
-            gamma: Discount of the agent, in [0, 1).
-            state: Numbers the states of observations; None if they are these numbers.
+            gamma: Discount of the agent in [0, 1), or None to follow it.
+            state: Numbers the states of observations (Python only); None to find them among
+                ``mdp.obs``, or if observations are these numbers.
             r_max: Largest absolute reward.
             horizons: Numbers of steps.
             l1: Price of the sum of absolute rewards.
             state_only: True to pay all actions of a state alike.
         """
-        self.explicable = design_explicable(
-            mdp,
-            budget=budget,
-            gamma=gamma,
-            r_max=r_max,
-            horizons=horizons,
-            l1=l1,
-            state_only=state_only,
-        )
-        super().__init__(table=self.explicable.reward, state=state, gamma=gamma)
+        self._options: dict[str, Any] = {
+            "budget": budget,
+            "r_max": r_max,
+            "horizons": tuple(horizons),
+            "l1": l1,
+            "state_only": state_only,
+        }
+        super().__init__(mdp=mdp, state=state, gamma=gamma)
+
+    def solve(self, mdp: FiniteMDP, gamma: float) -> Float:
+        """Return the explicable reward, (S, A)."""
+        self.explicable: Explicable = _remembered(mdp, gamma=gamma, **self._options)
+        return self.explicable.reward.copy()

@@ -91,4 +91,18 @@ ROWS: list[Row] = [
         kwargs={"max_bonus": 0.0},
         tags=("adaptive",),
     ),
+    Row(
+        id="exprd",
+        entry_point="operant.reward_design.shaping.exprd:ExpRD",
+        summary="few rewarded states, chosen to tell the most; for worlds that know their model",
+        tags=("teacher",),
+        extra="theory",
+    ),
+    Row(
+        id="expadard",
+        entry_point="operant.reward_design.shaping.exp_adard:ExpAdaRD",
+        summary="the reward that tells the present learner the most; redesigned as it learns",
+        tags=("teacher", "adaptive"),
+        extra="theory",
+    ),
 ]

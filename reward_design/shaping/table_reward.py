@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from operant.errors import OperantError
+from operant.finite import FiniteMDP
 from operant.reward_design.base import DesignContext, DesignSpec, RewardDesign
 from operant.types import Float, Int, Obs, RewardTerms, Transition
 
@@ -44,12 +46,13 @@ class TableReward(RewardDesign):
             ValueError: If the table is not (S, A) finite numbers, or gamma is out of range.
         """
         super().__init__(gamma=gamma)
-        self._initial = np.array(table, np.float64)
-        if self._initial.ndim != 2 or not np.isfinite(self._initial).all():
-            raise ValueError(
-                f"table must be (S, A) finite numbers, got shape {self._initial.shape}"
-            )
-        self._table, self._state = self._initial.copy(), state
+        self._begin_with(np.array(table, np.float64), state)
+
+    def _begin_with(self, table: Float, state: StateOf | None) -> None:
+        if table.ndim != 2 or not np.isfinite(table).all():
+            raise ValueError(f"table must be (S, A) finite numbers, got shape {table.shape}")
+        self._initial, self._state = table, state
+        self._table = table.copy()
 
     @property
     def table(self) -> Float:
@@ -104,6 +107,46 @@ class TableReward(RewardDesign):
         self._table = np.array(state["table"], np.float64)
 
 
+class ModelReward(TableReward):
+    """A table computed from an MDP: the one given, else that of the env the design is used on."""
+
+    def __init__(
+        self, *, mdp: FiniteMDP | None, state: StateOf | None, gamma: float | None
+    ) -> None:
+        """Compute the table at once if that is possible, else in :meth:`setup`.
+
+        Args:
+            mdp: The MDP with its true reward, or None for the env's.
+            state: Numbers the states of observations; None to find them among ``mdp.obs``, or if
+                the observations are these numbers.
+            gamma: Discount of the agent, in [0, 1), or None to follow it.
+
+        Raises:
+            ValueError: If there is no table for these arguments.
+        """
+        RewardDesign.__init__(self, gamma=gamma)
+        self._mdp, self._numbers = mdp, state
+        if mdp is not None and gamma is not None:
+            self._design_for(mdp, gamma)
+
+    def solve(self, mdp: FiniteMDP, gamma: float) -> Float:
+        """Return the table, (S, A), to begin with; the design's own work."""
+        raise NotImplementedError
+
+    def _design_for(self, mdp: FiniteMDP, gamma: float) -> None:
+        state = numbering(mdp.obs) if self._numbers is None and mdp.obs is not None else None
+        self._begin_with(self.solve(mdp, gamma), self._numbers or state)
+
+    def _setup(self, context: DesignContext) -> None:
+        if self._mdp is not None:
+            self._design_for(self._mdp, context.gamma)
+        elif context.model is not None:
+            self._design_for(context.model(), context.gamma)
+        else:
+            raise OperantError(f"design {self.id!r} needs a model; give it one: mdp=...")
+        super()._setup(context)
+
+
 def numbering(obs: Obs) -> StateOf:
     """Return the function that finds observations among those of S states, as for ``state``.
 
@@ -124,12 +167,18 @@ def numbering(obs: Obs) -> StateOf:
     numbers: dict[int, int] = {}
     for state, key in enumerate(keys(obs)):
         if numbers.setdefault(key, state) != state:
-            raise ValueError(f"states {numbers[key]} and {state} have the same observation")
+            raise ValueError(
+                f"states {numbers[key]} and {state} have the same observation, so a table cannot "
+                "tell them apart; use an env that shows its whole state"
+            )
 
     def state_of(batch: Obs) -> Int:
         try:
             return np.array([numbers[key] for key in keys(batch)], np.int64)
         except KeyError:
-            raise ValueError("an observation shows none of the numbered states") from None
+            raise ValueError(
+                "an observation shows none of the numbered states; a table is for one level, so "
+                "all levels of the env must be alike"
+            ) from None
 
     return state_of

@@ -7,18 +7,27 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
+from operant.errors import OperantError
 from operant.planning import Plan, fixed_point
 from operant.tabular import TabularMDP
-from operant.types import Float
+from operant.types import Float, Obs
 
 MAX_BYTES = 1 << 30
 """A transition tensor may take this much memory; more is refused."""
+BATCH_ARGUMENTS = {
+    *("num_envs", "vectorization_mode", "autoreset_mode", "max_episode_steps", "render_mode"),
+    *("copy", "device", "features", "program", "swappable", "threads"),
+}
+"""Arguments of vector envs that decide nothing about the MDP; a scalar env may not know them."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FiniteMDP:
     """A finite MDP with S states and A actions.
 
@@ -27,11 +36,13 @@ class FiniteMDP:
             probability that the episode ends; the end is not a state.
         reward: (S, A) expected reward of an action in a state.
         start: (S,) probabilities of the first state.
+        obs: (S, ...) what the agent sees in each state; None if that is the state's number.
     """
 
     transition: Float
     reward: Float
     start: Float
+    obs: Obs | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and probabilities.
@@ -79,7 +90,52 @@ def with_probabilities(mdp: TabularMDP) -> FiniteMDP:
     transition[state, action, mdp.next_state[state, action]] = 1.0
     start = np.zeros(states)
     start[0] = 1.0
-    return FiniteMDP(transition=transition, reward=mdp.reward, start=start)
+    return FiniteMDP(transition=transition, reward=mdp.reward, start=start, obs=mdp.obs)
+
+
+class ModelOf:
+    """Makes the MDP of an env when it is asked for, once.
+
+    It is that of the level with seed 0, so it describes an env whose levels are all alike.
+    """
+
+    def __init__(self, spec: EnvSpec | None) -> None:
+        """Remember the env.
+
+        Args:
+            spec: Gymnasium's spec of the env or vector env; None if it has none.
+        """
+        self._spec = spec
+        self._made: FiniteMDP | None = None
+
+    def __call__(self) -> FiniteMDP:
+        """Return the MDP.
+
+        Raises:
+            OperantError: If the env was not made by ``gym.make``, or has no ``finite_mdp()``.
+            ValueError: If the env has no exact model, or too many states.
+        """
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> FiniteMDP:
+        if self._spec is None:
+            raise OperantError("the env has no spec to make its model from; register it, gym.make")
+        told = {key: arg for key, arg in self._spec.kwargs.items() if key not in BATCH_ARGUMENTS}
+        env = gym.make(self._spec.id, **told)
+        try:
+            if not hasattr(env.unwrapped, "finite_mdp"):
+                raise OperantError(
+                    f"{self._spec.id} cannot tell its model (no finite_mdp()); use a gridworld "
+                    "with one level, such as RoomNav-v0 or Chain-n40-v0"
+                )
+            env.reset(seed=0)
+            base: Any = env.unwrapped
+            mdp: FiniteMDP = base.finite_mdp()
+            return mdp
+        finally:
+            env.close()
 
 
 def random_mdp(

@@ -55,6 +55,8 @@ def test_listings_name_every_id(command: str, capsys: pytest.CaptureFixture[str]
         (["envs", "SparseKey-6x6-v0"], "privileged"),
         (["envs", "SparseKey-6x6-v0"], "[column, row]"),
         (["designs", "potential"], "invariance  optimal"),
+        (["designs", "invariant(count)"], "invariance  optimal"),
+        (["designs", "operant.reward_design.shaping.none:TrueReward"], "timing  step"),
         (["agents", "sb3-ppo"], "learning_rate"),
         (["agents", "value-iteration"], "Bellman"),
         (["suites", "demo"], '"naive"'),
@@ -354,6 +356,27 @@ def test_env_of_a_module_beside_the_user(
     assert "0 %" in printed
     assert run(["train", "no_such_module:Mine-v0", "--results", "out", *TINY]) == USAGE
     assert "no_such_module" in capsys.readouterr().err
+
+
+@pytest.mark.integration
+def test_design_of_a_module_beside_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``module:Class`` trains from any directory, and in the worker process too."""
+    (tmp_path / "my_designs.py").write_text(
+        "from operant.reward_design import RewardDesign\n"
+        "from operant.types import RewardTerms\n\n\n"
+        "class Doubled(RewardDesign):\n"
+        "    def step(self, t):\n"
+        "        return RewardTerms.sum_of(env=2 * t.reward)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    argv = ["train", "SparseKey-5x5-v0", "--results", "out", *TINY, "--design"]
+    assert run([*argv, "my_designs:Doubled"]) == OK
+    assert "my_designs:Doubled" in capsys.readouterr().out
+    assert run([*argv, "my_designs:Trebled"]) == USAGE
+    assert "my_designs" in capsys.readouterr().err
 
 
 def test_summary_fits_a_terminal_of_80_columns(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
 from operant import finite, planning
-from operant.finite import occupancy, policy_evaluation, random_mdp, with_probabilities
+from operant.errors import OperantError
+from operant.finite import ModelOf, occupancy, policy_evaluation, random_mdp, with_probabilities
 from operant.tabular import TabularMDP, every_transition
 
 
@@ -89,3 +91,29 @@ def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finite, "MAX_BYTES", 100)
     with pytest.raises(ValueError, match="4 states and 2 actions are too many"):
         with_probabilities(chain())
+
+
+# ---- the model of an env --------------------------------------------------------------------
+
+
+def test_a_batch_has_the_model_of_its_level() -> None:
+    """Arguments of the batch say nothing about the MDP; those of the level do."""
+    envs = gym.make_vec("Chain-n40-v0", num_envs=3, length=9, copy=False, threads=1)
+    made = ModelOf(envs.spec)
+    mdp = made()
+    assert made() is mdp
+    env = gym.make("Chain-n40-v0", length=9)
+    env.reset(seed=5)
+    expected = env.unwrapped.finite_mdp()
+    assert np.array_equal(mdp.transition, expected.transition)
+    assert mdp.num_states == 7
+    assert np.array_equal(mdp.obs, env.unwrapped.tabular_mdp().obs)
+
+
+def test_who_has_no_model_says_so() -> None:
+    with pytest.raises(OperantError, match=r"CartPole-v1 cannot tell its model"):
+        ModelOf(gym.spec("CartPole-v1"))()
+    with pytest.raises(OperantError, match="no spec"):
+        ModelOf(None)()
+    with pytest.raises(ValueError, match="stochastic"):
+        ModelOf(gym.spec("LineKey-v0"))()

@@ -58,16 +58,21 @@ def designs(name: Name = "", json: bool = False) -> int:
     """List the reward designs, or show one with its arguments and its promise.
 
     Args:
-        name: An id.
+        name: An id; ``invariant(count)`` for one around another, ``module:Class`` for one of yours.
         json: Print JSON.
     """
     from operant import reward_design
+    from operant.cli.named import make_design
 
     registry = reward_design.registry()
     if not name:
         return _list("reward designs", registry, json)
-    spec = dataclasses.asdict(reward_design.make_design(name).spec)
-    return _detail(registry[name], registry.load(name), spec, json)
+    design = make_design(name, {})
+    known = name.partition("(")[0]
+    documented = registry.load(known) if known in registry else type(design)
+    summary = registry[known].summary if known in registry else ""
+    row = Row(id=name, entry_point=known, summary=summary)
+    return _detail(row, documented, dataclasses.asdict(design.spec), json)
 
 
 def agents(name: Name = "", json: bool = False) -> int:

@@ -192,7 +192,7 @@ def _grid_env(name: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
         OperantError: If the id is unknown.
         ValueError: If the env cannot be made, or is no gridworld.
     """
-    from operant.cli.train import make_env
+    from operant.cli.named import make_env
     from operant.envs.gridworld.scalar import GridEnv
 
     if name.endswith(".txt"):

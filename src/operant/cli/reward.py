@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,14 +45,14 @@ def audit(options: Annotated[AuditOptions, OmitArgPrefixes]) -> int:
     from operant.benchmarks.audit import PROXY, animate, audit_levels
     from operant.benchmarks.files import write_atomic
     from operant.cli import OK
+    from operant.cli.named import make_design, make_env
     from operant.cli.output import json_object, shown
-    from operant.cli.train import make_env
 
     env_kwargs = json_object("--env-args", options.env_args)
     make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
     design: RewardDesign | str = PROXY
     if options.design != PROXY:
-        design = named_design(options.design, options.design_args)
+        design = make_design(options.design, json_object("--design-args", options.design_args))
     made = audit_levels(
         options.env, design, gamma=options.gamma, seeds=options.seeds, env_kwargs=env_kwargs
     )
@@ -105,14 +104,14 @@ def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
 
     from operant.benchmarks.compare import compare as compared
     from operant.cli import OK
+    from operant.cli.named import make_design, make_env
     from operant.cli.output import console, json_object, shown
-    from operant.cli.train import make_env
 
     env_kwargs = json_object("--env-args", options.env_args)
     make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
     made = compared(
         options.env,
-        [named_design(text, "{}") for text in options.designs],
+        [make_design(text, {}) for text in options.designs],
         gamma=options.gamma,
         seed=options.seed,
         metric=options.metric,
@@ -128,24 +127,6 @@ def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
     if drawn:
         console.print(f"Drawn in {drawn}", soft_wrap=True)
     return OK
-
-
-def named_design(text: str, arguments: str) -> RewardDesign:
-    """Build a design that a user has named, with arguments as a JSON object.
-
-    Raises:
-        UnknownIdError: If there is no such id.
-        ValueError: If it cannot be built with these arguments.
-    """
-    from operant import reward_design
-    from operant.cli.output import json_object
-
-    if ":" in text:  # a module beside the user, whom a console script does not look for
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return reward_design.make_design(text, **json_object("--design-args", arguments))
-    except TypeError as error:
-        raise ValueError(f"design {text} cannot be made with {arguments}: {error}") from error
 
 
 def _as_json(options: AuditOptions, made: list[LevelAudit], drawn: str) -> dict[str, object]:

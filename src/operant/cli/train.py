@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 if TYPE_CHECKING:
-    import gymnasium as gym
-
     from operant.benchmarks.specs import Suite
 
 
@@ -22,7 +18,8 @@ class Options:
 
     Attributes:
         env: Gymnasium id; ``module:Id`` imports a module of yours first.
-        design: Reward design, see ``operant designs``.
+        design: Reward design, see ``operant designs``; ``invariant(count)`` for one around another,
+            ``module:Class`` for a class of yours.
         agent: Agent, see ``operant agents``.
         seeds: Seeds; each is a run.
         steps: Budget of a run in env steps.
@@ -78,6 +75,7 @@ def as_suite(options: Options) -> Suite:
     """
     from operant import agents, reward_design
     from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
+    from operant.cli.named import make_design, make_env
     from operant.cli.output import json_object
 
     design_kwargs = json_object("--design-args", options.design_args)
@@ -97,7 +95,7 @@ def as_suite(options: Options) -> Suite:
         evaluation=Evaluation(points=options.points, episodes=options.episodes),
     )
     suite.runs()  # checks the numbers
-    design = reward_design.make_design(options.design, **design_kwargs)
+    design = make_design(options.design, design_kwargs)
     env = make_env(options.env, env_kwargs)
     try:
         reward_design.shape(env, design, gamma=options.gamma)
@@ -105,30 +103,3 @@ def as_suite(options: Options) -> Suite:
         env.close()
     agents.make_config(options.agent, **config)  # last: this imports its learning library
     return suite
-
-
-def make_env(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
-    """Make an env that a user has named.
-
-    Raises:
-        UnknownIdError: If there is no such id; names the nearest ones.
-        ValueError: If it cannot be made with these arguments.
-    """
-    import gymnasium as gym
-
-    import operant
-    from operant.errors import UnknownIdError
-
-    if ":" in env_id:  # a module beside the user, whom a console script does not look for
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return gym.make(env_id, **kwargs)
-    except gym.error.UnregisteredEnv:
-        # Near ids may be anybody's; without one, our own are shown instead of all of Gymnasium's.
-        near = difflib.get_close_matches(env_id, gym.registry, cutoff=0.5)
-        raise UnknownIdError("environment", env_id, near or operant.list_envs()) from None
-    except ModuleNotFoundError as error:  # of "module:Id"
-        raise ValueError(f"{env_id} cannot be made: {error}") from error
-    except (AssertionError, LookupError, TypeError, ValueError) as error:
-        told = f" with {kwargs}" if kwargs else ""
-        raise ValueError(f"{env_id} cannot be made{told}: {error}") from error

@@ -14,11 +14,13 @@ from operant.types import Float, Transition
 def rule_shaping_telescopes(subject: DesignSubject) -> None:
     """What an optimality-preserving design adds to an episode depends only on its first state.
 
-    Checked on terminated episodes from one level: the discounted sum of (designed - true).
+    Checked on terminated episodes from one level: the discounted sum of (designed - true). A
+    design that knows the model may keep the optimum in other ways.
 
     Source: Policy invariance under reward transformations (Ng, Harada, Russell, 1999), theorem 1.
     """
-    if not (subject.per_step() and subject.make().spec.invariance == "optimal"):
+    spec = subject.make().spec
+    if not subject.per_step() or spec.invariance != "optimal" or "model" in spec.needs:
         return
     env, gamma = subject.make_env(), subject.context.gamma
     player, sums = Recorder(env, 0), []

@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from operant.finite import FiniteMDP
 from operant.testing._play import Policy
 from operant.types import Bool, Card, Feature, Features, Obs, RewardTerms, Rollout, Transition
 
@@ -46,6 +47,7 @@ class Context:
     gamma: float
     seed: int = 0
     device: str = "cpu"
+    model: Callable[[], FiniteMDP] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from operant.finite import ModelOf
 from operant.testing._invariance import INVARIANCE_RULES
 from operant.testing._report import error_of, require, run_rules
 from operant.testing._tape import (
@@ -333,6 +334,7 @@ def check_design(
         num_envs=num_envs,
         gamma=gamma,
         seed=seed,
+        model=ModelOf(env.spec),
     )
     env.close()
     tape = record(make_env, num_envs=num_envs, steps=steps, seed=seed)

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import operant
 from operant.envs.literature import line_key, room_nav
-from operant.errors import MissingExtraError
+from operant.errors import MissingExtraError, OperantError
 from operant.finite import (
     FiniteMDP,
     action_values,
@@ -22,6 +23,7 @@ from operant.finite import (
     value_iteration,
     with_probabilities,
 )
+from operant.reward_design.base import DesignContext
 from operant.reward_design.metrics.informativeness import informativeness
 from operant.reward_design.shaping.exprd import (
     ExpRD,
@@ -289,12 +291,7 @@ def test_design_keeps_the_contract_on_numbered_states() -> None:
     env = gym.make("RoomNav-v0")
     env.reset(seed=0)
     mdp = env.unwrapped.finite_mdp()
-    reasons = {
-        "shaping_telescopes": "it replaces the reward; what it keeps is proved by solving",
-    }
-    check_design(
-        ExpRD(mdp=mdp, budget=2, gamma=0.99), "RoomNav-v0", num_envs=3, steps=200, skip=reasons
-    )
+    check_design(ExpRD(mdp=mdp, budget=2, gamma=0.99), "RoomNav-v0", num_envs=3, steps=200)
 
 
 def test_design_keeps_the_contract_where_the_env_enumerates_itself() -> None:
@@ -309,6 +306,48 @@ def test_design_keeps_the_contract_where_the_env_enumerates_itself() -> None:
     assert (plan.policy == 1).all()
     with pytest.raises(ValueError, match="none of the numbered states"):
         state(np.array([40]))
+
+
+def test_by_its_id_it_takes_the_model_of_the_env() -> None:
+    """One batch and one scalar env: both are paid the table of the level's own MDP."""
+    env = gym.make("Chain-n40-v0", length=11)
+    env.reset(seed=0)
+    mdp = env.unwrapped.finite_mdp()
+    table = design_explicable(mdp, budget=4, gamma=0.9).reward
+    number = numbering(mdp.obs)
+    single = operant.shape(env, operant.make_design("exprd", budget=4), gamma=0.9)
+    batch = operant.shape(
+        gym.make_vec("Chain-n40-v0", num_envs=1, length=11),
+        operant.make_design("exprd", budget=4),
+        gamma=0.9,
+    )
+    (obs, _), _ = single.reset(seed=0), batch.reset(seed=0)
+    paid = []
+    for action in (0, 1, 0, 1, 1, 1, 1, 1, 1, 1):
+        expected = table[number(np.array([obs]))[0], action]
+        obs, reward, terminated, _, _ = single.step(action)
+        both = reward, batch.step(np.array([action]))[1][0]
+        assert both == pytest.approx((expected, expected), abs=1e-12)
+        paid.append(expected)
+        if terminated:
+            break
+    assert terminated
+    assert np.ptp(paid) > 0
+
+
+def test_levels_that_differ_or_look_alike_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"same observation.*use an env that shows its whole"):
+        operant.shape(gym.make("SparseKey-5x5-v0"), "exprd", gamma=0.9)
+    with pytest.raises(OperantError, match="give it one: mdp="):
+        ExpRD().setup(
+            DesignContext(
+                observation_space=gym.spaces.Discrete(3),
+                action_space=gym.spaces.Discrete(2),
+                features=(),
+                num_envs=1,
+                gamma=0.9,
+            )
+        )
 
 
 def test_table_pays_what_it_holds(attach, transition) -> None:
