@@ -16,6 +16,11 @@ from operant.agents.base import Player, Policy
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
 from operant.errors import InterruptedRunError, OperantError
+from operant.reward_design.formalisms.memory import (
+    EpisodeMemory,
+    MemoryObservation,
+    MemoryVectorObservation,
+)
 from operant.seeding import SeedTree
 from operant.types import Bool
 from operant.wrapping import final_success
@@ -38,6 +43,44 @@ def make_batch(env_id: str, num_envs: int, **kwargs: Any) -> VectorEnv[Any, Any,
     )
 
 
+def run_batch(spec: RunSpec, num_envs: int) -> VectorEnv[Any, Any, Any]:
+    """Build the vector env of a run as its agent sees it, with the true reward.
+
+    Raises:
+        ValueError: If the design's memory is to be shown, and it has none.
+    """
+    batch = make_batch(spec.env_id, num_envs, **spec.env_kwargs)
+    memory = _memory(spec)
+    return batch if memory is None else MemoryVectorObservation(batch, memory)
+
+
+def run_env(spec: RunSpec, **kwargs: Any) -> gym.Env[Any, Any]:
+    """Build the scalar env of a run as its agent sees it, with the true reward.
+
+    Args:
+        spec: The run.
+        **kwargs: Further arguments of the env, such as ``render_mode``.
+
+    Raises:
+        ValueError: If the design's memory is to be shown, and it has none.
+    """
+    env = gym.make(spec.env_id, **{**spec.env_kwargs, **kwargs})
+    memory = _memory(spec)
+    return env if memory is None else MemoryObservation(env, memory)
+
+
+def _memory(spec: RunSpec) -> EpisodeMemory | None:
+    if not spec.show_memory:
+        return None
+    memory = reward_design.make_design(spec.design, **spec.design_kwargs).memory()
+    if memory is None:
+        raise ValueError(
+            f"design {spec.design!r} remembers nothing that an agent could be shown; leave "
+            "show_memory out"
+        )
+    return memory
+
+
 class Evaluator:
     """The evaluation of one run: the same levels each time, and for every design of that seed."""
 
@@ -50,7 +93,7 @@ class Evaluator:
         """
         self._spec = spec
         self._tree = SeedTree(spec.seed)
-        self._batch = make_batch(spec.env_id, spec.evaluation.episodes, **spec.env_kwargs)
+        self._batch = run_batch(spec, spec.evaluation.episodes)
         self._should_stop = should_stop
 
     def score_policy(self, policy: Policy, *, deterministic: bool, step: int) -> EvalTable:

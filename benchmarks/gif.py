@@ -14,6 +14,7 @@ from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
 from operant.agents.base import Policy
+from operant.benchmarks.evaluate import run_env
 from operant.benchmarks.files import write_atomic
 from operant.benchmarks.playback import play
 from operant.benchmarks.specs import RunSpec
@@ -144,11 +145,11 @@ def record_episode(spec: RunSpec, policy: Policy, *, deterministic: bool = False
 
 def _drawing_env(spec: RunSpec) -> gym.Env[Any, Any] | None:
     """Return the env after a first frame, or None if it has none to show."""
-    plain = gym.make(spec.env_id, **spec.env_kwargs)
+    plain = run_env(spec)
     plain.close()
     if "rgb_array" not in plain.metadata.get("render_modes", []):
         return None
-    env = gym.make(spec.env_id, render_mode="rgb_array", **spec.env_kwargs)
+    env = run_env(spec, render_mode="rgb_array")
     env.reset(seed=0)
     try:
         env.render()

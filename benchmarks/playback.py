@@ -13,6 +13,7 @@ import numpy as np
 
 from operant import agents, reward_design
 from operant.agents.base import Player, Policy
+from operant.benchmarks.evaluate import run_env
 from operant.benchmarks.formats import read_arrays
 from operant.benchmarks.specs import RunSpec
 from operant.seeding import SeedTree
@@ -39,7 +40,7 @@ def load_run(path: Path) -> tuple[RunSpec, Policy]:
         )
     spec = RunSpec.from_json(json.loads((path / "spec.json").read_text()))
     arrays, meta = read_arrays(path / "policy.safetensors")
-    env = gym.make(spec.env_id, **spec.env_kwargs)
+    env = run_env(spec)
     policy = agents.load_policy(arrays, meta, env.observation_space, env.action_space)
     env.close()
     return spec, policy
@@ -96,10 +97,10 @@ def play_text(spec: RunSpec, policy: Policy, *, deterministic: bool) -> Iterator
     Raises:
         ValueError: If the env cannot write itself as text.
     """
-    plain = gym.make(spec.env_id, **spec.env_kwargs)
+    plain = run_env(spec)
     if "ansi" not in plain.metadata.get("render_modes", []):
         raise ValueError(f"{spec.env_id} cannot write itself as text; use --gif FILE instead")
-    env = gym.make(spec.env_id, render_mode="ansi", **spec.env_kwargs)
+    env = run_env(spec, render_mode="ansi")
     for now in play(spec, policy, env, deterministic=deterministic):
         returns = f"true return {now.true_return:.2f}, designed return {now.designed_return:.2f}"
         yield f"{env.render()}\nstep {now.step}, {returns}"

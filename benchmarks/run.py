@@ -15,7 +15,7 @@ import numpy as np
 from operant import agents, reward_design
 from operant.agents.base import Agent
 from operant.arrays import section
-from operant.benchmarks.evaluate import Evaluator, concatenate, make_batch
+from operant.benchmarks.evaluate import Evaluator, concatenate, run_batch
 from operant.benchmarks.formats import Arrays
 from operant.benchmarks.gif import record_episode
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
@@ -116,7 +116,7 @@ class Run:
     def _build(self) -> Agent:
         spec = self._spec
         design = reward_design.make_design(spec.design, **spec.design_kwargs)
-        batch = make_batch(spec.env_id, spec.num_envs, **spec.env_kwargs)
+        batch = run_batch(spec, spec.num_envs)
         seed = self._tree.seed("design")
         env = reward_design.shape(batch, design, gamma=spec.gamma, seed=seed)
         config = {**spec.agent_config, "gamma": spec.gamma}

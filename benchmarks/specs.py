@@ -57,6 +57,7 @@ class RunSpec:
         label: Name of the design on the leaderboard; the design id if empty.
         env_kwargs: Arguments of the env.
         design_kwargs: Arguments of the design.
+        show_memory: True to append to the observations what the design remembers of the episode.
         agent_config: Fields of the agent's config that differ from its defaults.
         evaluation: How it is scored.
         protocol: Version of the protocol.
@@ -72,6 +73,7 @@ class RunSpec:
     label: str = ""
     env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     design_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    show_memory: bool = False
     agent_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
     protocol: int = PROTOCOL
@@ -135,11 +137,20 @@ class RunSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Design:
-    """One column of a suite: a design with its arguments and its name on the leaderboard."""
+    """One column of a suite: a design with its arguments and its name on the leaderboard.
+
+    Attributes:
+        id: Design id.
+        kwargs: Its arguments.
+        label: Its name; the id if empty.
+        show_memory: True to append to the observations what the design remembers of the episode,
+            such as a reward machine's state, without which its reward is not Markov.
+    """
 
     id: str
     kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     label: str = ""
+    show_memory: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,6 +225,7 @@ class Suite:
                 label=design.label,
                 env_kwargs=self.env_kwargs,
                 design_kwargs=design.kwargs,
+                show_memory=design.show_memory,
                 agent_config=agent.config,
                 evaluation=self.evaluation,
             )

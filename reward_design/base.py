@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from operant.errors import GammaMismatchError, NonFiniteRewardError, OperantError
 from operant.finite import FiniteMDP
 from operant.types import Bool, Feature, Float, Int, RewardTerms, Rollout, Transition
+
+if TYPE_CHECKING:
+    from operant.reward_design.formalisms.memory import EpisodeMemory
 
 Timing = Literal["step", "rollout", "episode"]
 Invariance = Literal["optimal", "asymptotic", "none"]
@@ -148,6 +151,13 @@ class RewardDesign:
     def required_features(self) -> tuple[str, ...]:
         """Names of the features this design reads; checked at :meth:`setup`."""
         return ()
+
+    def memory(self) -> EpisodeMemory | None:
+        """Return what it remembers of an episode, for the agent to see; None if there is nothing.
+
+        The memory follows the env by itself: a new object for each call, not set up.
+        """
+        return None
 
     def reset(self, mask: Bool) -> None:
         """Clear the episodic memory of the slots in ``mask``, (num_envs,) bool."""

@@ -225,6 +225,10 @@ class EpisodeReturn(RewardDesign):
                 privileged=inner.spec.privileged,
             )
 
+    def memory(self) -> ReturnMemory:
+        """Return the returns so far and the time."""
+        return copy.deepcopy(self._memory)
+
     def step(self, t: Transition) -> RewardTerms:
         """Return the change of f(G), or f(G) where the episode ends."""
         before = self._memory.returns(t.env_ids)

@@ -112,6 +112,10 @@ class RewardMachineDesign(RewardDesign):
         if self._shaping:
             self._phi = self.machine.values(context.gamma)
 
+    def memory(self) -> MachineMemory:
+        """Return the machine's state."""
+        return MachineMemory(machine=self.machine)
+
     def step(self, t: Transition) -> RewardTerms:
         """Return the machine's reward."""
         before = self._state[t.env_ids]

@@ -98,7 +98,7 @@ def test_exported_policy_is_the_final_one(tmp_path: Path, tiny: Spec, execute: E
     spec = tiny()
     execute(tmp_path, spec)
     arrays, meta = read_arrays(tmp_path / spec.folder / "policy.safetensors")
-    env = run_module.make_batch(spec.env_id, 2, **spec.env_kwargs)
+    env = run_module.run_batch(spec, 2)
     spaces = env.single_observation_space, env.single_action_space
     obs, _ = env.reset(seed=0)
     actions = agents.load_policy(arrays, meta, *spaces).act(obs, deterministic=True)

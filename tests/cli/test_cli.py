@@ -83,6 +83,7 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
         (["designs", "nave"], "did you mean naive"),
         (["bench", "run", "dem"], "did you mean demo"),
         (["train", "SparseKey-v0", "--agent-args", "[1]"], "--agent-args must be a JSON object"),
+        (["train", "SparseKey-v0", "--show-memory"], "remembers nothing"),
         (["train", "SparseKey-v0", "--design-args", "{"], "--design-args must be a JSON object"),
         (["train", "SparseKey-v0", "--gamma", "1.5"], "gamma must lie in [0, 1], got 1.5"),
         (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),

@@ -27,6 +27,8 @@ class Options:
         gamma: Discount of agent and design.
         env_args: Arguments of the env as a JSON object.
         design_args: Arguments of the design as a JSON object.
+        show_memory: Let the agent see what the design remembers of the episode, such as the state
+            of a reward machine.
         agent_args: Fields of the agent's config as a JSON object.
         episodes: Episodes per evaluation.
         points: Evaluations over the budget.
@@ -43,6 +45,7 @@ class Options:
     gamma: float = 0.99
     env_args: str = "{}"
     design_args: str = "{}"
+    show_memory: bool = False
     agent_args: str = "{}"
     episodes: int = 64
     points: int = 10
@@ -74,6 +77,7 @@ def as_suite(options: Options) -> Suite:
         ValueError: If a number or an argument is out of range.
     """
     from operant import agents, reward_design
+    from operant.benchmarks.evaluate import run_env
     from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
     from operant.cli.named import make_design, make_env
     from operant.cli.output import json_object
@@ -85,7 +89,7 @@ def as_suite(options: Options) -> Suite:
         id="train",
         title=f"{options.agent} with {options.design} on {options.env}",
         env_ids=(options.env,),
-        designs=(Design(id=options.design, kwargs=design_kwargs),),
+        designs=(Design(id=options.design, kwargs=design_kwargs, show_memory=options.show_memory),),
         agents=(AgentEntry(id=options.agent, config=config),),
         seeds=options.seeds,
         total_steps=options.steps,
@@ -101,5 +105,6 @@ def as_suite(options: Options) -> Suite:
         reward_design.shape(env, design, gamma=options.gamma)
     finally:
         env.close()
+    run_env(suite.runs()[0]).close()  # with the memory shown, if that is asked for
     agents.make_config(options.agent, **config)  # last: this imports its learning library
     return suite
