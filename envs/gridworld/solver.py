@@ -319,13 +319,15 @@ def explore(simulator: Simulator) -> TabularMDP:
     shown, alive = _shown(simulator, graph), ~graph.found.ended[: graph.count]
     features = FeatureColumns(columns(family.feature_table(size)), shown.features)
     successor = graph.found.successor[: graph.count][alive]
+
+    def observed(states: npt.NDArray[Any]) -> Any:
+        mission = shown.mission[states] if family.mission else None
+        return family.view.pack(shown.image[states], shown.direction[states], mission)
+
     return dataclasses.replace(
         tabulate(family, graph),
-        obs=family.view.pack(
-            shown.image[alive],
-            shown.direction[alive],
-            shown.mission[alive] if family.mission else None,
-        ),
+        obs=observed(alive),
+        last_obs=observed(successor[~alive[successor]]),
         features={name: values[alive] for name, values in features.items()},
         successor_features={name: values[successor] for name, values in features.items()},
     )

@@ -8,6 +8,7 @@ import pytest
 
 import operant  # noqa: F401 (registers the ids)
 from operant.planning import shortest_solution, value_iteration
+from operant.tabular import every_transition
 
 USEFUL = (0, 1, 2, 3, 5)
 
@@ -177,6 +178,30 @@ def test_tabular_mdp_agrees_with_the_env(size: int, seed: int, warm_up: int) -> 
             assert (target == -1) == terminated
             if not terminated:
                 np.testing.assert_array_equal(mdp.obs["image"][target], obs["image"])
+
+
+@pytest.mark.parametrize(
+    ("env_id", "least"), [("Empty-5x5-v0", 20), ("LavaGapS5-v0", 50), ("Chain-n40-v0", 1)]
+)
+def test_every_transition_shows_what_the_env_shows(env_id: str, least: int) -> None:
+    """The last observations of episodes included."""
+    env = gym.make(env_id)
+    env.reset(seed=0)
+    mdp = env.unwrapped.tabular_mdp()
+    every, rng, ends = every_transition(mdp), np.random.default_rng(0), 0
+    for _ in range(100):
+        _, (state, over) = env.reset(seed=0), (0, False)
+        while not over:
+            action = int(rng.integers(mdp.num_actions))
+            row = state * mdp.num_actions + action
+            obs, reward, terminated, truncated, info = env.step(action)
+            shown, next_obs = (x if isinstance(x, dict) else {"": x} for x in (obs, every.next_obs))
+            assert all(np.array_equal(shown[key], next_obs[key][row]) for key in shown)
+            assert all(info["features"][key] == every.features[key][row] for key in every.features)
+            assert (reward, terminated) == (every.reward[row], every.terminated[row])
+            ends, over = ends + terminated, terminated or truncated
+            state = mdp.next_state[state, action]
+    assert ends >= least
 
 
 def test_tabular_states_are_distinct_and_complete() -> None:
