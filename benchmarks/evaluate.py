@@ -132,7 +132,7 @@ class Evaluator:
         design = reward_design.make_design(spec.design, **spec.design_kwargs)
         seed = self._tree.seed("design")
         finite = _FiniteHorizon(self._batch)
-        env = reward_design.shape(finite, design, gamma=spec.gamma, seed=seed)
+        env = reward_design.shape(finite, design, gamma=spec.gamma, seed=seed, learn_every=0)
         obs, infos = env.reset(seed=self._tree.seed("evaluation"))
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)

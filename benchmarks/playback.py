@@ -71,7 +71,9 @@ def play(
     """
     tree = SeedTree(spec.seed)
     design = reward_design.make_design(spec.design, **spec.design_kwargs)
-    shaped = reward_design.shape(env, design, gamma=spec.gamma, seed=tree.seed("design"))
+    shaped = reward_design.shape(
+        env, design, gamma=spec.gamma, seed=tree.seed("design"), learn_every=0
+    )
     obs, info = shaped.reset(seed=tree.seed("evaluation"))
     rng, player = tree.generator("playback"), Player(policy, 1)
     true, designed, step, ended = 0.0, 0.0, 0, False

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from operant.reward_design.adapters.scalar import DesignWrapper
     from operant.reward_design.adapters.vector import DesignVectorWrapper
 
+LEARN_EVERY = 128
+"""Steps of the env in a rollout that a design learns from, unless told otherwise."""
+
 __all__ = [
     "DesignContext",
     "DesignSpec",
@@ -111,13 +114,23 @@ def as_design(design: str | RewardDesign) -> RewardDesign:
 
 @overload
 def shape(
-    env: gym.Env[Any, Any], design: str | RewardDesign, *, gamma: float, seed: int = 0
+    env: gym.Env[Any, Any],
+    design: str | RewardDesign,
+    *,
+    gamma: float,
+    seed: int = 0,
+    learn_every: int = LEARN_EVERY,
 ) -> DesignWrapper: ...
 
 
 @overload
 def shape(
-    env: VectorEnv[Any, Any, Any], design: str | RewardDesign, *, gamma: float, seed: int = 0
+    env: VectorEnv[Any, Any, Any],
+    design: str | RewardDesign,
+    *,
+    gamma: float,
+    seed: int = 0,
+    learn_every: int = LEARN_EVERY,
 ) -> DesignVectorWrapper: ...
 
 
@@ -127,6 +140,7 @@ def shape(
     *,
     gamma: float,
     seed: int = 0,
+    learn_every: int = LEARN_EVERY,
 ) -> DesignWrapper | DesignVectorWrapper:
     """Train on a designed reward: wrap a scalar or vector env.
 
@@ -135,11 +149,14 @@ def shape(
         design: A design, or the id of one with default arguments.
         gamma: The *agent's* discount, in [0, 1].
         seed: Seed of everything random inside the design.
+        learn_every: Steps after which a design that learns (ExploRS, ExpAdaRD) is given a rollout
+            of them; 0 for never.
 
     Raises:
         GammaMismatchError: If the design was built for another discount.
         OperantError: If the design cannot be used on this env.
         TypeError: If ``env`` or ``design`` is of another type.
+        ValueError: If ``learn_every`` is negative.
 
     >>> import gymnasium
     >>> env = shape(gymnasium.make("CartPole-v1"), "none", gamma=0.99)
@@ -150,11 +167,11 @@ def shape(
     if isinstance(env, VectorEnv):
         from operant.reward_design.adapters.vector import DesignVectorWrapper
 
-        return DesignVectorWrapper(env, design, gamma=gamma, seed=seed)
+        return DesignVectorWrapper(env, design, gamma=gamma, seed=seed, learn_every=learn_every)
     if isinstance(env, gym.Env):
         from operant.reward_design.adapters.scalar import DesignWrapper
 
-        return DesignWrapper(env, design, gamma=gamma, seed=seed)
+        return DesignWrapper(env, design, gamma=gamma, seed=seed, learn_every=learn_every)
     raise TypeError(
         f"env must be a gymnasium.Env or gymnasium.vector.VectorEnv, got {type(env).__name__}; for "
         "a stable-baselines3 VecEnv use operant.reward_design.adapters.sb3.DesignCallback"

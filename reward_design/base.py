@@ -183,6 +183,11 @@ class RewardDesign:
             f"design {self.id!r} has timing {self.spec.timing!r}, no rollouts"
         )
 
+    @property
+    def learns(self) -> bool:
+        """Whether :meth:`update` wants to see rollouts; designs around another one ask that one."""
+        return type(self).update is not RewardDesign.update
+
     def update(self, r: Rollout) -> dict[str, float]:  # noqa: ARG002 (most designs do not learn)
         """Learn from a rollout; returns scalars to log."""
         return {}

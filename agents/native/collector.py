@@ -67,6 +67,12 @@ class Collector:
         return sum((layer.design_seconds for layer in self._designs), 0.0)
 
     @property
+    def design_metrics(self) -> dict[str, float]:
+        """What designs that learn told when they last did, by name."""
+        told = [getattr(layer, "design_metrics", {}) for layer in self._designs]
+        return {name: value for each in told for name, value in each.items()}
+
+    @property
     def stands(self) -> bool:
         """True between two rollouts of running episodes; else the env is reset before the next."""
         return self._stands

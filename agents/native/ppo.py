@@ -207,6 +207,7 @@ class PPOAgent(Agent):
         statistics = torch.stack(self._descend(rollout, clip_range)).mean(0)
         self._watch(rollout)
         self.log.update(rollout, self.ranks.mean(statistics, 1), self.collector.episodes)
+        self.log.add("design", self.collector.design_metrics)
         now = {"learning_rate": rate, "clip_range": clip_range, "n_updates": self.num_updates}
         self.log.add("train", {**now, **self._std()})
         self.log.add("time", {"total_timesteps": self._num_steps})

@@ -14,10 +14,11 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 
 from operant.errors import OperantError
 from operant.finite import ModelOf
-from operant.reward_design import as_design
+from operant.reward_design import LEARN_EVERY, as_design
+from operant.reward_design.adapters.rollouts import RolloutRecorder
 from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
-from operant.types import Feature, Obs, RewardTerms, Rollout, Transition
+from operant.types import Feature, RewardTerms, Rollout, Transition
 
 
 class DesignCallback(BaseCallback):
@@ -58,7 +59,7 @@ class DesignCallback(BaseCallback):
         self._seed, self._allow_scaled = seed, allow_scaled
         self._env: VecEnv | None = None
         self._last_obs: Any = None
-        self._steps: list[tuple[Transition, npt.NDArray[Any], float]] = []
+        self._stored: list[tuple[npt.NDArray[Any], float]] = []
 
     # ---- SB3's events -----------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ class DesignCallback(BaseCallback):
         self.design.reset(self._tracker.reset(obs, infos))
 
     def _on_rollout_start(self) -> None:
-        self._steps.clear()
+        self._stored.clear()
 
     def _on_step(self) -> bool:
         """Score the step; runs before SB3 bootstraps and stores ``rewards``.
@@ -103,24 +104,31 @@ class DesignCallback(BaseCallback):
             scale = float(np.sqrt(self._normalizer.ret_rms.var + self._normalizer.epsilon))
         if self.design.spec.timing == "step":
             terms = self.design(transition)
+            if self.design.learns:
+                self._recorder.add(transition)
             rewards += (terms.total - transition.reward) / scale  # in place: SB3 stores this array
             self._log(terms)
         else:
-            self._steps.append((transition, rewards.copy(), scale))
+            self._recorder.add(transition)
+            self._stored.append((rewards.copy(), scale))
         self._last_obs = self.locals["new_obs"]
         return True
 
     def _on_rollout_end(self) -> None:
-        """Rewrite the rollout buffer of designs that are known only now.
+        """Let the design learn; rewrite the rollout buffer of designs that are known only now.
 
         Raises:
             NonFiniteRewardError: If the design returns NaN or infinity.
         """
         if self.design.spec.timing == "step":
+            # Off-policy algorithms call a handful of steps a rollout: too few to learn from.
+            on_policy = isinstance(self.model, OnPolicyAlgorithm)
+            if len(self._recorder) >= (1 if on_policy else LEARN_EVERY):
+                self._learn(self._recorder.take())
             return
-        rollout = stack_transitions([transition for transition, _, _ in self._steps])
-        stored = np.stack([rewards for _, rewards, _ in self._steps])
-        scale = np.array([scale for _, _, scale in self._steps])[:, None]
+        rollout = self._recorder.take()
+        stored = np.stack([rewards for rewards, _ in self._stored])
+        scale = np.array([scale for _, scale in self._stored])[:, None]
         terms = self.design.score_rollout(rollout)
         buffer = self.locals["rollout_buffer"]
         # What SB3 added at time limits after _on_step; in float64, so that adding it back is exact.
@@ -130,6 +138,9 @@ class DesignCallback(BaseCallback):
             last_values=self.locals["values"], dones=self.locals["dones"]
         )
         self._log(terms)
+        self._learn(rollout)
+
+    def _learn(self, rollout: Rollout) -> None:
         for name, value in self.design.update(rollout).items():
             self.logger.record(f"design/{name}", value)
 
@@ -160,7 +171,7 @@ class DesignCallback(BaseCallback):
             model=ModelOf(env.get_attr("spec", 0)[0] if env.has_attr("spec") else None),
         )
         self.design.setup(context)
-        self._env = env
+        self._env, self._recorder = env, RolloutRecorder(env.num_envs)
 
     def _checked_normalizer(self, env: VecEnv, on_policy: bool) -> VecNormalize | None:
         normalizer = unwrap_vec_normalize(env)
@@ -217,28 +228,6 @@ class DesignCallback(BaseCallback):
     def _log(self, terms: RewardTerms) -> None:
         for name, value in terms.terms.items():
             self.logger.record_mean(f"design/{name}", float(value.mean()))
-
-
-def stack_transitions(steps: Sequence[Transition]) -> Rollout:
-    """Stack T steps of the same N envs (no pseudo-steps) to a rollout."""
-
-    def stack(values: Sequence[Obs]) -> Any:
-        if isinstance(values[0], dict):
-            return {name: np.stack([value[name] for value in values]) for name in values[0]}
-        return np.stack(values)  # type: ignore[arg-type]
-
-    return Rollout(
-        obs=stack([t.obs for t in steps]),
-        action=np.stack([t.action for t in steps]),
-        next_obs=stack([t.next_obs for t in steps]),
-        reward=np.stack([t.reward for t in steps]),
-        terminated=np.stack([t.terminated for t in steps]),
-        truncated=np.stack([t.truncated for t in steps]),
-        features=stack([dict(t.features) for t in steps]),
-        prev_features=stack([dict(t.prev_features) for t in steps]),
-        episode_step=np.stack([t.episode_step for t in steps]),
-        valid=np.ones((len(steps), len(steps[0])), np.bool_),
-    )
 
 
 def _feature_table(env: VecEnv) -> tuple[Feature, ...]:

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import concatenate, create_empty_array
 
 from operant.finite import ModelOf
-from operant.reward_design import as_design
+from operant.reward_design import LEARN_EVERY, as_design
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import TransitionTracker, feature_table
 from operant.reward_design.base import DesignContext, RewardDesign
@@ -34,6 +34,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         *,
         gamma: float,
         seed: int = 0,
+        learn_every: int = LEARN_EVERY,
     ) -> None:
         """Attach the design.
 
@@ -42,12 +43,17 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             design: A design, or the id of one.
             gamma: The agent's discount, in [0, 1].
             seed: Seed of everything random inside the design.
+            learn_every: Steps after which a design that learns is given a rollout of them; 0 for
+                never.
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
             OperantError: If the design cannot be used on this env.
+            ValueError: If ``learn_every`` is negative.
         """
-        RecordConstructorArgs.__init__(self, design=design, gamma=gamma, seed=seed)
+        RecordConstructorArgs.__init__(
+            self, design=design, gamma=gamma, seed=seed, learn_every=learn_every
+        )
         refuse_second_design(env)
         super().__init__(env)
         self.design, self.gamma = as_design(design), gamma
@@ -65,7 +71,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             seed=seed,
             model=ModelOf(env.spec),
         )
-        self._scorer = StreamScorer(self.design, tracker, context, env)
+        self._scorer = StreamScorer(self.design, tracker, context, env, learn_every=learn_every)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

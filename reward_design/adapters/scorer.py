@@ -12,6 +12,7 @@ from gymnasium.wrappers import TimeLimit
 
 from operant.arrays import section
 from operant.errors import OperantError
+from operant.reward_design.adapters.rollouts import RolloutRecorder
 from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.types import Bool, Float
@@ -44,7 +45,13 @@ class StreamScorer:
     """Feeds steps to a design and keeps each row's returns."""
 
     def __init__(
-        self, design: RewardDesign, tracker: TransitionTracker, context: DesignContext, env: Any
+        self,
+        design: RewardDesign,
+        tracker: TransitionTracker,
+        context: DesignContext,
+        env: Any,
+        *,
+        learn_every: int,
     ) -> None:
         """Attach the design.
 
@@ -53,12 +60,17 @@ class StreamScorer:
             tracker: What turns steps into transitions.
             context: What the design learns about the env.
             env: The env inside; its state is saved along if it, or a layer of it, can save it.
+            learn_every: Steps T after which a design that learns is given the last T as a rollout;
+                0 for never.
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
             OperantError: If the design's rewards are not known step by step, it lacks features, or
                 it is attached to another env.
+            ValueError: If ``learn_every`` is negative.
         """
+        if learn_every < 0:
+            raise ValueError(f"learn_every must be >= 0, got {learn_every}")
         if design.spec.timing != "step":
             raise OperantError(
                 f"design {design.id!r} has timing {design.spec.timing!r}: its rewards are not "
@@ -76,6 +88,10 @@ class StreamScorer:
         self._time_limit = next((e for e in layers(env) if isinstance(e, TimeLimit)), None)
         self._true_return = np.zeros(self._num)
         self._designed_return = np.zeros(self._num)
+        self._learn_every = learn_every if design.learns else 0
+        self._recorder = RolloutRecorder(self._num)
+        self.learned: dict[str, float] = {}
+        """What the design told when it last learned."""
 
     def reset(self, obs: Any, infos: Mapping[str, Any], mask: Bool | None = None) -> None:
         """Start episodes; arguments as in :meth:`TransitionTracker.reset`."""
@@ -95,12 +111,13 @@ class StreamScorer:
     ) -> ScoredStep:
         """Score one ``env.step``; arguments as in :meth:`TransitionTracker.step`."""
         t = self._tracker.step(action, obs, reward, terminated, truncated, infos)
+        true_reward = np.array(reward, np.float64)  # a copy: nothing that a design does changes it
         scored = self._design(t)
         rows = t.env_ids
         valid = self._spread(np.ones(len(t), np.bool_), rows)
         done = self._spread(t.done, rows)
         designed = self._spread(scored.total, rows)
-        self._true_return[rows] += t.reward
+        self._true_return[rows] += true_reward[rows]
         self._designed_return += designed
         episode = {
             "episode_true_return": self._true_return.copy(),
@@ -109,9 +126,13 @@ class StreamScorer:
         }
         self._true_return[done] = 0.0
         self._designed_return[done] = 0.0
+        if self._learn_every:
+            self._recorder.add(t)
+            if len(self._recorder) >= self._learn_every:
+                self.learned = self._design.update(self._recorder.take())
         return ScoredStep(
             reward=designed,
-            true_reward=np.array(reward, np.float64),
+            true_reward=true_reward,
             terms={name: self._spread(value, rows) for name, value in scored.terms.items()},
             valid=valid,
             done=done,
@@ -135,6 +156,7 @@ class StreamScorer:
             "designed_return": self._designed_return.copy(),
             **{f"tracker/{name}": value for name, value in self._tracker.get_state().items()},
             **{f"design/{name}": value for name, value in self._design.state_dict().items()},
+            **{f"rollout/{name}": value for name, value in self._recorder.get_state().items()},
             **{f"env/{name}": value for name, value in inner.items()},
         }
 
@@ -144,6 +166,7 @@ class StreamScorer:
         self._designed_return = state["designed_return"].copy()
         self._tracker.set_state(section(state, "tracker"))
         self._design.load_state_dict(section(state, "design"))
+        self._recorder.set_state(section(state, "rollout"))
         if self._stateful is not None:
             self._stateful.set_state(section(state, "env"))
 

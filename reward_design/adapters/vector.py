@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from operant.finite import ModelOf
-from operant.reward_design import as_design
+from operant.reward_design import LEARN_EVERY, as_design
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
@@ -43,6 +43,7 @@ class DesignVectorWrapper(VectorWrapper):
         *,
         gamma: float,
         seed: int = 0,
+        learn_every: int = LEARN_EVERY,
     ) -> None:
         """Attach the design.
 
@@ -51,10 +52,13 @@ class DesignVectorWrapper(VectorWrapper):
             design: A design, or the id of one.
             gamma: The agent's discount, in [0, 1].
             seed: Seed of everything random inside the design.
+            learn_every: Steps after which a design that learns is given a rollout of them; 0 for
+                never.
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
             OperantError: If the design cannot be used on this env.
+            ValueError: If ``learn_every`` is negative.
         """
         refuse_second_design(env)
         super().__init__(env)
@@ -75,7 +79,7 @@ class DesignVectorWrapper(VectorWrapper):
             seed=seed,
             model=ModelOf(env.spec),
         )
-        self._scorer = StreamScorer(self.design, tracker, context, env)
+        self._scorer = StreamScorer(self.design, tracker, context, env, learn_every=learn_every)
 
     def reset(
         self,
@@ -114,6 +118,11 @@ class DesignVectorWrapper(VectorWrapper):
             infos |= scored.episode
             infos |= {f"_{name}": scored.done for name in scored.episode}
         return obs, scored.reward, terminated, truncated, infos
+
+    @property
+    def design_metrics(self) -> dict[str, float]:
+        """What the design told when it last learned, by name; empty for designs that do not."""
+        return self._scorer.learned
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state of design, episodes and (if one has ``get_state``) the env inside."""

@@ -243,6 +243,11 @@ class EpisodeReturn(RewardDesign):
         """Forget the returns of the slots in ``mask``."""
         self._memory.reset(mask)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the inner design does."""
+        return self._memory.inner is not None and self._memory.inner.learns
+
     def update(self, r: Rollout) -> dict[str, float]:
         """Let the inner design learn."""
         return {} if self._memory.inner is None else self._memory.inner.update(r)

@@ -111,6 +111,11 @@ class Repaid(RewardDesign):
         self._owed[mask] = 0.0
         self._inner.reset(mask)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the design inside does."""
+        return self._inner.learns
+
     def update(self, r: Rollout) -> dict[str, float]:
         """Let the design inside learn."""
         return self._inner.update(r)

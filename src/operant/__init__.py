@@ -106,7 +106,9 @@ def make_design(design_id: str, **kwargs: Any) -> RewardDesign:
     return reward_design.make_design(design_id, **kwargs)
 
 
-def shape(env: Any, design: RewardDesign | str, *, gamma: float, seed: int = 0) -> Any:
+def shape(
+    env: Any, design: RewardDesign | str, *, gamma: float, seed: int = 0, learn_every: int = 128
+) -> Any:
     """Wrap an env so that it pays a designed reward; the true one stays in ``info["true_reward"]``.
 
     Args:
@@ -114,6 +116,8 @@ def shape(env: Any, design: RewardDesign | str, *, gamma: float, seed: int = 0) 
         design: A design or its id.
         gamma: The discount of the agent that will be trained, in [0, 1].
         seed: Seed of everything random inside the design.
+        learn_every: Steps after which a design that learns (ExploRS, ExpAdaRD) is given a rollout
+            of them; 0 for never.
 
     Returns:
         The wrapped env, scalar or vector like the input.
@@ -121,7 +125,8 @@ def shape(env: Any, design: RewardDesign | str, *, gamma: float, seed: int = 0) 
     Raises:
         GammaMismatchError: If the design was built for another discount.
         TypeError: If ``env`` or ``design`` is something else.
+        ValueError: If ``learn_every`` is negative.
     """
     from operant import reward_design
 
-    return reward_design.shape(env, design, gamma=gamma, seed=seed)
+    return reward_design.shape(env, design, gamma=gamma, seed=seed, learn_every=learn_every)
