@@ -47,6 +47,9 @@ class LookAheadAdvice(Hooks):
     rollout: the hook has no state. Behind a terminal state Phi is 0. Masks of observations at
     which a time limit cut are not known: there, all actions count in the mean.
 
+    The advice is part of the policy that is trained, but no part of its network: a policy saved by
+    itself acts without it, and saving one warns of that.
+
     The rewards of the rollout are shaped after the advantages were computed, which are linear in
     them; hooks before this one in the list see the true reward.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -333,7 +334,19 @@ class PPOAgent(Agent):
             self.collector.restart(seed)
 
     def policy_state(self) -> tuple[Arrays, Json]:
-        """Return the policy alone, for :func:`operant.agents.load_policy`."""
+        """Return the policy alone, for :func:`operant.agents.load_policy`.
+
+        Warns:
+            UserWarning: If a hook biases the agent's actions, which the policy alone does not know.
+        """
+        biased = [hook for hook in self.hooks if type(hook).action_bias is not Hooks.action_bias]
+        if biased:
+            names = ", ".join(type(hook).__name__ for hook in biased)
+            warnings.warn(
+                f"the saved policy acts without the bias of {names}: it is not the policy that was "
+                "trained; act with the agent itself, or train on until the bias has worn off",
+                stacklevel=2,
+            )
         return module_arrays(self.policy.model), {"agent": self.id, "config": self.config.to_json()}
 
     @classmethod

@@ -15,7 +15,11 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from operant.finite import ModelOf
 from operant.reward_design import LEARN_EVERY, as_design
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
-from operant.reward_design.adapters.transitions import TransitionTracker, feature_table
+from operant.reward_design.adapters.transitions import (
+    TransitionTracker,
+    feature_table,
+    infos_of_one,
+)
 from operant.reward_design.base import DesignContext, RewardDesign
 
 
@@ -78,7 +82,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     ) -> tuple[Any, dict[str, Any]]:
         """Reset the env."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self._scorer.reset(self._batch(obs), _batch_info(info))
+        self._scorer.reset(self._batch(obs), infos_of_one(info))
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -94,7 +98,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             [float(reward)],
             [terminated],
             [truncated],
-            _batch_info(info),
+            infos_of_one(info),
         )
         info = {
             **info,
@@ -116,8 +120,3 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def _batch(self, obs: Any) -> Any:
         space = self.env.observation_space
         return concatenate(space, [obs], create_empty_array(space, n=1))
-
-
-def _batch_info(info: Mapping[str, Any]) -> dict[str, Any]:
-    features = info.get("features", {})
-    return {"features": {name: np.asarray(value)[None] for name, value in features.items()}}

@@ -58,6 +58,17 @@ def feature_table(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> tuple[Fe
     return card.features if isinstance(card, Card) else ()
 
 
+def infos_of_one(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what :class:`TransitionTracker` reads of a scalar env's info, as that of a batch."""
+    features = info.get("features", {})
+    infos: dict[str, Any] = {
+        "features": {name: np.asarray(value)[None] for name, value in features.items()}
+    }
+    if "true_reward" in info:
+        infos["true_reward"] = np.asarray([info["true_reward"]], np.float64)
+    return infos
+
+
 class TransitionTracker:
     """Remembers where each row is, and turns steps into transitions.
 
@@ -147,12 +158,14 @@ class TransitionTracker:
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset, and in DISABLED mode if a row goes
                 on after its episode ended.
-            OperantError: If the env withholds final observations or features.
+            OperantError: If the env withholds final observations or features, or pays something
+                else than the true reward that its infos tell.
         """
         if self._obs is None:
             raise gym.error.ResetNeeded("call env.reset() before env.step()")
         terminated, truncated = np.asarray(terminated, np.bool_), np.asarray(truncated, np.bool_)
         done = terminated | truncated
+        _require_true(reward, infos, ~done)
         batch = self._batch(obs)
         features: Features = _features(infos, np.ones(self._num, np.bool_))
         _same_names(self._features, features)
@@ -238,6 +251,25 @@ class TransitionTracker:
             prev_features={name: value[rows] for name, value in t.prev_features.items()},
             env_ids=rows,
             episode_step=t.episode_step[rows],
+        )
+
+
+def _require_true(reward: npt.ArrayLike, infos: Mapping[str, Any], rows: Bool) -> None:
+    """Make sure that a reward is the true one, where infos tell it.
+
+    Only rows whose episode goes on are looked at: elsewhere, infos may be those of the next one.
+    """
+    told = infos.get("true_reward")
+    if told is None:
+        return
+    paid = np.asarray(reward, np.float64)
+    wrong = (np.asarray(told, np.float64) != paid) & rows & infos.get("_true_reward", True)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise OperantError(
+            f"the env pays {paid[row]:g} in row {row} where its true reward is "
+            f"{np.asarray(told)[row]:g}; a design takes the env's reward for the true one, so make "
+            "the env with that (without reward=, program= or a wrapper that changes rewards)"
         )
 
 

@@ -21,10 +21,11 @@ from operant.errors import OperantError
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
     feature_table,
+    infos_of_one,
     required_mode,
 )
 from operant.reward_design.base import DesignContext, RewardDesign
-from operant.types import Bool, Features, Obs, Transition
+from operant.types import Bool, Obs, Transition
 from operant.wrapping import layers
 
 Vector = npt.NDArray[np.float32]
@@ -196,7 +197,7 @@ class MemoryObservation(gym.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Reset the env."""
         obs, info = self.env.reset(seed=seed, options=options)
-        values = self._stream.reset(self._batch(obs), _batch_info(info))
+        values = self._stream.reset(self._batch(obs), infos_of_one(info))
         return extended(obs, values[0], self.memory.name), info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -205,7 +206,7 @@ class MemoryObservation(gym.Wrapper[Any, Any, Any, Any]):
         ends = ([terminated], [truncated])
         batch = self._batch(obs)
         values, _ = self._stream.step(
-            np.asarray(action)[None], batch, [float(reward)], *ends, _batch_info(info)
+            np.asarray(action)[None], batch, [float(reward)], *ends, infos_of_one(info)
         )
         return extended(obs, values[0], self.memory.name), reward, terminated, truncated, info
 
@@ -272,8 +273,3 @@ class MemoryVectorObservation(VectorWrapper):
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned."""
         self._stream.set_state(state)
-
-
-def _batch_info(info: Mapping[str, Any]) -> dict[str, Features]:
-    features = info.get("features", {})
-    return {"features": {name: np.asarray(value)[None] for name, value in features.items()}}

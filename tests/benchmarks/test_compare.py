@@ -148,7 +148,7 @@ def test_a_reward_never_seen_is_not_compared() -> None:
 
 
 def test_an_env_that_pays_its_proxy_is_not_taken_for_the_truth() -> None:
-    with pytest.raises(OperantError, match="pays something else than its true reward"):
+    with pytest.raises(OperantError, match=r"pays .* where its true reward is"):
         compare("BoatRace-v0", [], gamma=0.9, samples=100, env_kwargs={"reward": "proxy"})
     exact = compare("BoatRace-v0", [], gamma=0.9, env_kwargs={"reward": "proxy"})
     np.testing.assert_array_equal(exact.matrix, compare("BoatRace-v0", [], gamma=0.9).matrix)

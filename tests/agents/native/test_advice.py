@@ -251,3 +251,9 @@ def test_bad_advice_is_refused(identity) -> None:
         agent_with(identity("discrete"), LookAheadAdvice(arms_advice)).learn(1)
     with pytest.raises(ValueError, match=r"scale must lie in \[0, 1e\+06\], got -1"):
         LookAheadAdvice(arms_advice, scale=-1.0)
+
+
+def test_a_policy_saved_without_its_advice_says_so() -> None:
+    with pytest.warns(UserWarning, match="without the bias of LookAheadAdvice"):
+        agent_with(Arms(), LookAheadAdvice(arms_advice)).policy_state()
+    agent_with(Arms(), Hooks()).policy_state()

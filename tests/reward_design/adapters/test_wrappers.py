@@ -238,3 +238,14 @@ def test_gymnasium_accepts_the_wrapped_env():
 
     env = gym.make("SparseKey-5x5-v0").unwrapped
     check_env(shape(env, "count", gamma=0.9), skip_render_check=True)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_an_env_that_pays_something_else_than_the_truth_is_refused(batched: bool) -> None:
+    """A design would take its proxy for the true reward, and report it as such."""
+    make = functools.partial(gym.make_vec, num_envs=2) if batched else gym.make
+    env = shape(make("BoatRace-v0", reward="proxy"), "none", gamma=0.9)
+    env.reset(seed=0)
+    actions = [np.full(2, action) if batched else action for action in (0, 1, 2, 3, 0, 0)]
+    with pytest.raises(OperantError, match=r"pays .* where its true reward is .*without reward="):
+        list(map(env.step, actions))
