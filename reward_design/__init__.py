@@ -77,7 +77,12 @@ def make_design(design_id: str, **kwargs: Any) -> RewardDesign:
             raise ValueError(f"design {design_id!r} must end with ')', like 'invariant(count)'")
         if ":" not in name and "wrapper" not in registry()[name].tags:
             raise ValueError(f"design {name!r} wraps no other design, got {design_id!r}")
-        kwargs = {"design": rest[:-1], **kwargs}
+        if "design" in kwargs:
+            raise ValueError(
+                f"design {design_id!r} names the design inside, so 'design' must not be given too, "
+                f"got {kwargs['design']!r}"
+            )
+        kwargs["design"] = rest[:-1]
     design = _imported(name)(**kwargs) if ":" in name else registry().make(name, **kwargs)
     design.id = design_id
     return design
@@ -88,8 +93,10 @@ def _imported(path: str) -> type[RewardDesign]:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"design {path!r} cannot be imported: {error}") from error
+    except Exception as error:  # the module is the user's and may raise anything
+        raise ValueError(
+            f"design {path!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, RewardDesign)):
         raise TypeError(f"design {path!r} must be a class derived from RewardDesign, got {found!r}")
     return found

@@ -87,6 +87,9 @@ class DesignContext:
             raise ValueError(f"num_envs must be >= 1, got {self.num_envs}")
 
 
+_OPTIMUM = " (deterministic gridworlds publish steps_to_success if made with optimum=True)"
+
+
 class RewardDesign:
     """A rule that turns transitions into the reward an agent is trained on.
 
@@ -106,6 +109,9 @@ class RewardDesign:
     spec: DesignSpec = DesignSpec()
     id: str = ""
     """Registry id, set by ``operant.make_design``; the class name elsewhere."""
+    context: DesignContext | None = None
+    """What it is attached to; None before :meth:`setup`."""
+    _own_gamma: float | None = None
 
     def __init__(self, *, gamma: float | None = None) -> None:
         """Store the discount the design is built for.
@@ -121,7 +127,7 @@ class RewardDesign:
         if not self.id:
             self.id = type(self).__name__
         self._own_gamma = gamma
-        self.context: DesignContext | None = None
+        self.context = None
 
     # ---- life cycle -------------------------------------------------------------------------
 
@@ -130,8 +136,14 @@ class RewardDesign:
 
         Raises:
             GammaMismatchError: If the design was built for another discount.
-            OperantError: If the env does not publish a feature the design reads.
+            OperantError: If the env does not publish a feature the design reads, or the design
+                scores nothing.
         """
+        if self.spec.timing == "step" and type(self).step is RewardDesign.step:
+            raise OperantError(
+                f"design {self.id!r} has timing 'step', but its class defines no step(self, t); "
+                "define one that returns RewardTerms, or declare another timing"
+            )
         if self._own_gamma is not None and self._own_gamma != context.gamma:
             raise GammaMismatchError(self.id, self._own_gamma, context.gamma)
         published = {feature.name for feature in context.features}
@@ -139,8 +151,8 @@ class RewardDesign:
         if missing:
             raise OperantError(
                 f"design {self.id!r} reads features {missing} which the env does not publish; "
-                f"published: {sorted(published) or 'none'}. Use an env that has them, or another "
-                "design."
+                f"published: {sorted(published) or 'none'}. Use an env that has them"
+                f"{_OPTIMUM if 'steps_to_success' in missing else ''}, or another design."
             )
         self.context = context
         self._setup(context)

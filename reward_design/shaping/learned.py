@@ -177,7 +177,13 @@ def _names(features: Sequence[str]) -> tuple[str, ...]:
 
 
 def _entries(values: Values, width: int) -> dict[tuple[float, ...], float]:
-    pairs = values.items() if isinstance(values, Mapping) else values
+    pairs: list[Any] = list(values.items() if isinstance(values, Mapping) else values)
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or isinstance(pair[0], str):
+            raise ValueError(
+                "values must be pairs [[numbers], value], or a mapping from tuples of numbers "
+                f"(JSON's objects have text keys), got {pair!r}"
+            )
     entries = {tuple(map(float, key)): float(value) for key, value in pairs}
     for key, value in entries.items():
         if len(key) != width or not math.isfinite(value):

@@ -14,9 +14,9 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from operant.errors import OperantError
-from operant.planning import Plan, fixed_point
+from operant.planning import Plan, best_plan, fixed_point
 from operant.tabular import TabularMDP
-from operant.types import Float, Obs
+from operant.types import Float, Int, Obs
 
 MAX_BYTES = 1 << 30
 """A transition tensor may take this much memory; more is refused."""
@@ -168,7 +168,7 @@ def value_iteration(
     """Solve an MDP without a time limit; the values carry rounding errors only.
 
     Sweeps until the values are within ``tol`` of the optimum; the greedy policy is then evaluated
-    by a linear solve.
+    by linear solves and improved as long as it can be.
 
     Args:
         mdp: The MDP.
@@ -184,13 +184,13 @@ def value_iteration(
         best: Float = action_values(mdp, values, gamma=gamma, reward=reward).max(axis=1)
         return best
 
+    def evaluate(policy: Int) -> tuple[Float, Float]:
+        taken: Float = np.eye(mdp.num_actions)[policy]
+        values = policy_evaluation(mdp, taken, gamma=gamma, reward=reward)
+        return values, action_values(mdp, values, gamma=gamma, reward=reward)
+
     values = fixed_point(improve, np.zeros(mdp.num_states), gamma=gamma, tol=tol)
-    q = action_values(mdp, values, gamma=gamma, reward=reward)
-    greedy: Float = np.eye(mdp.num_actions, dtype=np.float64)[q.argmax(axis=1)]
-    exact = policy_evaluation(mdp, greedy, gamma=gamma, reward=reward)
-    q = action_values(mdp, exact, gamma=gamma, reward=reward)
-    optimal = q >= q.max(axis=1, keepdims=True) - tol
-    return Plan(values=exact, q=q, policy=optimal.argmax(axis=1), optimal_actions=optimal)
+    return best_plan(action_values(mdp, values, gamma=gamma, reward=reward), evaluate, tol=tol)
 
 
 def policy_evaluation(

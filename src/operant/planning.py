@@ -58,7 +58,7 @@ def value_iteration(
     """Solve an MDP.
 
     Sweeps until the values are within ``tol`` of the optimum; the greedy policy found is then
-    evaluated exactly, so its values carry rounding errors only.
+    evaluated exactly and improved as long as it can be, so the values carry rounding errors only.
 
     Args:
         mdp: The MDP.
@@ -69,7 +69,8 @@ def value_iteration(
     Raises:
         ValueError: If an argument is out of range or has the wrong shape.
 
-    Source: Dynamic Programming (Bellman, 1957).
+    Source: Dynamic Programming (Bellman, 1957); Dynamic Programming and Markov Processes (Howard,
+    1960), policy improvement.
 
     >>> chain = TabularMDP(
     ...     next_state=np.array([[0, 1], [0, -1]]), reward=np.array([[0.0, 0.0], [0.0, 1.0]]),
@@ -84,12 +85,32 @@ def value_iteration(
         best: Float = _backup(mdp, reward, gamma, values).max(axis=1)
         return best
 
+    def evaluate(policy: Int) -> tuple[Float, Float]:
+        values = policy_evaluation(mdp, policy, gamma=gamma, reward=reward)
+        return values, _backup(mdp, reward, gamma, values)
+
     values = fixed_point(improve, np.zeros(mdp.num_states), gamma=gamma, tol=tol)
-    greedy = _backup(mdp, reward, gamma, values).argmax(axis=1)
-    exact = policy_evaluation(mdp, greedy, gamma=gamma, reward=reward)
-    q = _backup(mdp, reward, gamma, exact)
+    return best_plan(_backup(mdp, reward, gamma, values), evaluate, tol=tol)
+
+
+def best_plan(q: Float, evaluate: Callable[[Int], tuple[Float, Float]], *, tol: float) -> Plan:
+    """Improve a greedy policy until nothing but rounding could, and return what it is worth.
+
+    Args:
+        q: (S, A) action values, near the optimal ones.
+        evaluate: From a policy, (S,), to its values, (S,), and its action values, (S, A).
+        tol: Slack of :attr:`Plan.optimal_actions`, in units of return.
+    """
+    policy, states = q.argmax(axis=1), np.arange(len(q))
+    values, q = evaluate(policy)
+    while (gains := q.max(axis=1) > q[states, policy]).any():
+        policy = np.where(gains, q.argmax(axis=1), policy)
+        better, better_q = evaluate(policy)
+        if not better.sum() > values.sum():  # no state loses by it: what is left is rounding
+            break
+        values, q = better, better_q
     optimal = q >= q.max(axis=1, keepdims=True) - tol
-    return Plan(values=exact, q=q, policy=optimal.argmax(axis=1), optimal_actions=optimal)
+    return Plan(values=values, q=q, policy=optimal.argmax(axis=1), optimal_actions=optimal)
 
 
 def fixed_point(

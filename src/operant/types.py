@@ -209,12 +209,21 @@ class RewardTerms:
     def sum_of(cls, **terms: Float) -> RewardTerms:
         """Build a reward that is the sum of its terms.
 
+        Raises:
+            ValueError: If the terms have different shapes.
+
         >>> import numpy as np
         >>> RewardTerms.sum_of(env=np.array([1.0]), bonus=np.array([0.5])).total
         array([1.5])
         """
-        total = np.zeros_like(next(iter(terms.values())), dtype=np.float64)
-        for value in terms.values():
+        first = next(iter(terms))
+        total = np.zeros_like(terms[first], dtype=np.float64)
+        for name, value in terms.items():
+            if np.shape(value) != total.shape:
+                raise ValueError(
+                    f"term {name!r} must have shape {total.shape} as {first!r} has, got "
+                    f"{np.shape(value)}"
+                )
             total = total + value
         return cls(total, terms)
 

@@ -84,6 +84,38 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
         (["bench", "run", "dem"], "did you mean demo"),
         (["train", "SparseKey-v0", "--agent-args", "[1]"], "--agent-args must be a JSON object"),
         (["train", "SparseKey-v0", "--show-memory"], "remembers nothing"),
+        (
+            ["train", "SparseKey-v0", "--design", "potential", "--design-args", '{"gamma": "0.9"}'],
+            "its arguments: potential, reads",
+        ),
+        (
+            ["train", "SparseKey-5x5-v0", "--design", "episode_return", "--design-args"]
+            + ['{"design": "naive", "terms": ["nosuch"]}'],
+            "terms must be terms of design 'naive'",
+        ),
+        (
+            ["train", "SparseKey-5x5-v0", "--design", "potential", "--design-args"]
+            + ['{"potential": "optimal"}'],
+            "made with optimum=True",
+        ),
+        (
+            ["reward", "audit", "naive", "--env", "SparseKey-5x5-v0", "--seeds"],
+            "at least one level",
+        ),
+        (["reward", "audit", "naive", "--env", "SparseKey-5x5-v0", "--gif", "."], "end in .gif"),
+        (
+            ["reward", "compare", "naive", "--env", "SparseKey-5x5-v0", "--draw", "none/x.png"],
+            "needs the folder none",
+        ),
+        (
+            ["reward", "audit", "proxy", "--env", "BoatRace-v0", "--design-args", '{"x": 1}'],
+            "proxy takes no arguments",
+        ),
+        (
+            ["reward", "audit", "invariant(naive)", "--env", "SparseKey-5x5-v0"]
+            + ["--design-args", '{"design": "count"}'],
+            "names the design inside",
+        ),
         (["train", "SparseKey-v0", "--design-args", "{"], "--design-args must be a JSON object"),
         (["train", "SparseKey-v0", "--gamma", "1.5"], "gamma must lie in [0, 1], got 1.5"),
         (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),

@@ -6,7 +6,7 @@ import pytest
 from operant.errors import NonFiniteRewardError, OperantError
 from operant.reward_design import RewardDesign, shape
 from operant.reward_design.base import DesignSpec
-from operant.types import RewardTerms, Rollout
+from operant.types import RewardTerms, Rollout, Transition
 
 
 class Memory(RewardDesign):
@@ -115,3 +115,26 @@ def test_a_design_without_state_refuses_state(attach, fixed):
     design.load_state_dict(design.state_dict())
     with pytest.raises(ValueError, match=r"has no state, got \['w'\]"):
         design.load_state_dict({"w": np.zeros(1)})
+
+
+def test_a_class_without_step_or_constructor_is_told_or_works(attach, transition) -> None:
+    class Empty(RewardDesign):
+        pass
+
+    class Bare(RewardDesign):
+        def __init__(self) -> None:
+            """Does not call the base class's."""
+
+        def step(self, t: Transition) -> RewardTerms:
+            return RewardTerms.sum_of(env=t.reward)
+
+    with pytest.raises(OperantError, match=r"'Empty' has timing 'step', but .* no step\(self, t\)"):
+        attach(Empty())
+    assert attach(Bare())(transition(2)).total.shape == (2,)
+
+
+def test_terms_of_different_shapes_are_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"'bonus' must have shape \(3,\) as 'env' has, got \(1,\)"
+    ):
+        RewardTerms.sum_of(env=np.zeros(3), bonus=np.zeros(1))

@@ -91,7 +91,9 @@ def _dispatch(argv: list[str]) -> int:
     except MissingExtraError as error:
         print(f"operant: {error}", file=sys.stderr)
         return MISSING
-    except (OperantError, GymnasiumError, ValueError, TypeError, FileNotFoundError) as error:
+    except BrokenPipeError:
+        raise
+    except (OperantError, GymnasiumError, ValueError, TypeError, OSError) as error:
         if os.environ.get("OPERANT_DEBUG"):
             raise
         print(f"operant: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,23 @@ def make_design(name: str, kwargs: dict[str, Any]) -> RewardDesign:
     _look_here(name)
     try:
         return reward_design.make_design(name, **kwargs)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
+        if not kwargs and isinstance(error, ValueError):
+            raise
         told = f" with {kwargs}" if kwargs else ""
-        raise ValueError(f"design {name} cannot be made{told}: {error}") from error
+        raise ValueError(
+            f"design {name} cannot be made{told}: {error}{_arguments(name)}"
+        ) from error
+
+
+def _arguments(name: str) -> str:
+    """Return what may be given to a design of the registry, as the end of a message."""
+    from operant import reward_design
+
+    registry, known = reward_design.registry(), name.partition("(")[0]
+    if known not in registry:
+        return ""
+    return f" (its arguments: {', '.join(inspect.signature(registry.load(known)).parameters)})"
 
 
 def _look_here(name: str) -> None:

@@ -45,6 +45,19 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     return value
 
 
+def check_output(option: str, path: Path, suffixes: Sequence[str]) -> None:
+    """Make sure, before any work is done, that a file can be written.
+
+    Raises:
+        ValueError: If it cannot; names the option.
+    """
+    if path.suffix not in suffixes:
+        raise ValueError(f"{option} must end in {' or '.join(suffixes)}, got {path}")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"needs the folder {path.parent}, make it first"
+        raise ValueError(f"{option}: {path} {what}")
+
+
 def exit_code(results: Sequence[Result]) -> int:
     """Return the exit code that says how runs ended, and print what to do where they did not."""
     from operant.cli import FAILED, INTERRUPTED, OK

@@ -46,13 +46,20 @@ def audit(options: Annotated[AuditOptions, OmitArgPrefixes]) -> int:
     from operant.benchmarks.files import write_atomic
     from operant.cli import OK
     from operant.cli.named import make_design, make_env
-    from operant.cli.output import json_object, shown
+    from operant.cli.output import check_output, console, json_object, shown
 
+    if not options.seeds:
+        raise ValueError("--seeds must name at least one level, such as --seeds 0 1 2")
+    if options.gif is not None:
+        check_output("--gif", options.gif, (".gif",))
     env_kwargs = json_object("--env-args", options.env_args)
+    design_kwargs = json_object("--design-args", options.design_args)
     make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
     design: RewardDesign | str = PROXY
     if options.design != PROXY:
-        design = make_design(options.design, json_object("--design-args", options.design_args))
+        design = make_design(options.design, design_kwargs)
+    elif design_kwargs:
+        raise ValueError(f"--design-args: {PROXY} takes no arguments, got {design_kwargs}")
     made = audit_levels(
         options.env, design, gamma=options.gamma, seeds=options.seeds, env_kwargs=env_kwargs
     )
@@ -67,6 +74,8 @@ def audit(options: Annotated[AuditOptions, OmitArgPrefixes]) -> int:
         print(json.dumps(_as_json(options, made, drawn), indent=2))
     else:
         _print(made, drawn)
+        if options.gif is not None and misled is None:
+            console.print("There is no counterexample to draw.")
     return OK
 
 
@@ -105,8 +114,10 @@ def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
     from operant.benchmarks.compare import compare as compared
     from operant.cli import OK
     from operant.cli.named import make_design, make_env
-    from operant.cli.output import console, json_object, shown
+    from operant.cli.output import check_output, console, json_object, shown
 
+    if options.draw is not None:
+        check_output("--draw", options.draw, (".png", ".svg", ".html"))
     env_kwargs = json_object("--env-args", options.env_args)
     make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
     made = compared(

@@ -76,11 +76,13 @@ def as_suite(options: Options) -> Suite:
         OperantError: If an id is unknown, or agent or design cannot work on the env.
         ValueError: If a number or an argument is out of range.
     """
+    from rich.markup import escape
+
     from operant import agents, reward_design
     from operant.benchmarks.evaluate import run_env
     from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
     from operant.cli.named import make_design, make_env
-    from operant.cli.output import json_object
+    from operant.cli.output import console, json_object
 
     design_kwargs = json_object("--design-args", options.design_args)
     config = json_object("--agent-args", options.agent_args)
@@ -98,13 +100,21 @@ def as_suite(options: Options) -> Suite:
         env_kwargs=env_kwargs,
         evaluation=Evaluation(points=options.points, episodes=options.episodes),
     )
-    suite.runs()  # checks the numbers
     design = make_design(options.design, design_kwargs)
+    suite.runs()  # checks the numbers
     env = make_env(options.env, env_kwargs)
     try:
-        reward_design.shape(env, design, gamma=options.gamma)
+        shaped = reward_design.shape(env, design, gamma=options.gamma)
+        shaped.reset(seed=0)
+        shaped.step(shaped.action_space.sample())  # a design may find what is wrong only here
     finally:
         env.close()
     run_env(suite.runs()[0]).close()  # with the memory shown, if that is asked for
+    if not options.show_memory and design.memory() is not None:
+        console.print(
+            f"[yellow]note[/] {escape(options.design)} remembers what the agent does not see; "
+            "--show-memory shows it",
+            soft_wrap=True,
+        )
     agents.make_config(options.agent, **config)  # last: this imports its learning library
     return suite

@@ -1,0 +1,92 @@
+"""The words of the language: entry points, functions, and what their names mean to Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+PARAMETERS = MappingProxyType(
+    {"reward": ("obs", "action", "next_obs", "info"), "potential": ("obs", "info")}
+)
+"""Entry point -> its parameters, in order."""
+MAX_ARGUMENTS = 8
+"""Most arguments of ``min`` and ``max``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """A function of the language.
+
+    Attributes:
+        arguments: Fewest and most arguments.
+        whole: When the result is a whole number: ``"always"``, ``"kept"`` (if all arguments are) or
+            ``"never"``.
+        flag: True if it returns a flag.
+    """
+
+    arguments: tuple[int, int] = (1, 1)
+    whole: Literal["always", "kept", "never"] = "never"
+    flag: bool = False
+
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
+    {
+        "abs": Function(whole="kept"),
+        "min": Function(arguments=(2, MAX_ARGUMENTS), whole="kept"),
+        "max": Function(arguments=(2, MAX_ARGUMENTS), whole="kept"),
+        "float": Function(whole="kept"),
+        "int": Function(whole="always"),
+        "math.fabs": Function(whole="kept"),
+        "math.sqrt": Function(),
+        "math.exp": Function(),
+        "math.log": Function(),
+        "math.log1p": Function(),
+        "math.tanh": Function(),
+        "math.sin": Function(),
+        "math.cos": Function(),
+        "math.atan2": Function(arguments=(2, 2)),
+        "math.hypot": Function(arguments=(2, 2)),
+        "math.floor": Function(whole="always"),
+        "math.ceil": Function(whole="always"),
+        "math.copysign": Function(arguments=(2, 2)),
+        "math.isfinite": Function(flag=True),
+    }
+)
+"""All functions, by the name under which a program calls them."""
+
+RESERVED = frozenset(
+    {"math", "range", *PARAMETERS, *PARAMETERS["reward"]}
+    | {name for name in FUNCTIONS if "." not in name}
+)
+"""Names that a program may not assign."""
+
+TABLE: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "abs": abs,
+        "min": min,
+        "max": max,
+        "float": float,
+        "range": range,
+        "index": int,
+        "power": math.pow,  # where ** would give a complex number, this raises
+        "truncated": math.trunc,
+        "fabs": math.fabs,
+        "sqrt": math.sqrt,
+        "exp": math.exp,
+        "log": math.log,
+        "log1p": math.log1p,
+        "tanh": math.tanh,
+        "sin": math.sin,
+        "cos": math.cos,
+        "atan2": math.atan2,
+        "hypot": math.hypot,
+        "floor": math.floor,
+        "ceil": math.ceil,
+        "copysign": math.copysign,
+        "isfinite": math.isfinite,
+    }
+)
+"""What the names in a checked program are to Python: all that it can reach."""
