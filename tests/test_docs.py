@@ -21,7 +21,12 @@ PAGES = [
     *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 ]
 
-RUN_ELSEWHERE = {"docs/grid_engine.md", "docs/literature.md", "docs/formalisms.md"}
+RUN_ELSEWHERE = {
+    "docs/grid_engine.md",
+    "docs/literature.md",
+    "docs/formalisms.md",
+    "docs/reward_language.md",
+}
 """Their tests also look at what they print, or need the example beside them."""
 
 MODULES = [info.name for info in pkgutil.walk_packages(operant.__path__, "operant.")]

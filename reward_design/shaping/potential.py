@@ -41,11 +41,12 @@ class PotentialShaping(RewardDesign):
 
         Args:
             potential: Name in :data:`~operant.reward_design.shaping.potentials.POTENTIALS`; weights
-                of features, ``{"has_key": 0.5}``; or a function features -> (B,), which gets them
-                as float64 arrays (Python only: it cannot be rebuilt from JSON).
+                of features, ``{"has_key": 0.5}``; the text of ``def potential(obs, info)`` in the
+                closed reward language; or a function features -> (B,), which gets them as float64
+                arrays (Python only: it cannot be rebuilt from JSON).
             reads: Names of the features that the function reads; it gets no others.
-            privileged: True acknowledges that weights or a function of your own read what the agent
-                cannot observe.
+            privileged: True acknowledges that weights, a program or a function of your own read
+                what the agent cannot observe.
             scale: Factor of the potential, finite; a negative one leads away from the goal.
             on_truncation: ``"bootstrap"`` keeps the potential at a time limit, for agents that
                 bootstrap there; ``"terminal"`` sets it to 0.
@@ -55,6 +56,7 @@ class PotentialShaping(RewardDesign):
             TypeError: If ``potential`` is something else, or a function that wants more than
                 features.
             UnknownIdError: If there is no potential of that name.
+            UnsafeRewardCodeError: If a program is not in the closed language; says where and why.
             ValueError: If another argument is outside its range.
         """
         super().__init__(gamma=gamma)
@@ -68,6 +70,17 @@ class PotentialShaping(RewardDesign):
     def required_features(self) -> tuple[str, ...]:
         """Return the features the potential reads."""
         return self._recipe.reads
+
+    def setup(self, context: DesignContext) -> None:
+        """Attach the design to an env; see :meth:`RewardDesign.setup`.
+
+        Raises:
+            GammaMismatchError: If the design was built for another discount.
+            OperantError: If the env does not publish a feature the potential reads, or the agent
+                cannot observe one and that is not acknowledged.
+        """
+        self._recipe.check(context.features)
+        super().setup(context)
 
     def _setup(self, context: DesignContext) -> None:
         table = {feature.name: feature for feature in context.features}

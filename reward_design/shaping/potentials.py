@@ -97,11 +97,13 @@ class Recipe:
         reads: Names of the features it reads, at least one.
         bind: From the env's feature table (name -> feature) and the discount to the potential.
         own: True if the user wrote it, and so must say if it reads privileged features.
+        check: Raises if the feature table does not suit it, and knows better than others why.
     """
 
     reads: tuple[str, ...]
     bind: Callable[[Mapping[str, Feature], float], Phi]
     own: bool = True
+    check: Callable[[Sequence[Feature]], None] = lambda features: None  # noqa: ARG005
 
 
 class Declared(dict[str, Any]):
@@ -120,23 +122,29 @@ class Declared(dict[str, Any]):
 
 
 def recipe_of(potential: str | Mapping[str, float] | Phi, reads: Sequence[str] = ()) -> Recipe:
-    """Return the recipe of a potential given by name, by weights of features, or as a function.
+    """Return the recipe of a potential given by name, as weights, as a program or a function.
 
     Args:
-        potential: Name in :data:`POTENTIALS`, ``{"feature": weight}``, or a function.
+        potential: Name in :data:`POTENTIALS`, ``{"feature": weight}``, the text of
+            ``def potential(obs, info)`` in the closed reward language, or a function.
         reads: Names of the features that the function reads; only for functions.
 
     Raises:
         TypeError: If it is something else, or a function that wants more than features.
         UnknownIdError: If there is no potential of that name.
+        UnsafeRewardCodeError: If a program is not in the closed language; says where and why.
         ValueError: If weights are empty or not finite, a function does not declare what it reads,
-            or something else does.
+            a program reads nothing, or something else declares what it reads.
     """
     if not isinstance(potential, (str, Mapping)) and callable(potential):
         require_arguments(potential, "features")
         return Recipe(reads=declared_reads(reads), bind=functools.partial(_as_given, potential))
     if reads:
         raise ValueError(f"reads is for functions; {potential!r} itself says what it reads")
+    if isinstance(potential, str) and "def " in potential:
+        from operant.reward_design.shaping.closed_potential import closed_recipe
+
+        return closed_recipe(potential)
     if isinstance(potential, str):
         if potential not in POTENTIALS:
             raise UnknownIdError("potential", potential, POTENTIALS)

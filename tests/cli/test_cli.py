@@ -37,6 +37,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+TRAIN = ["train", "SparseKey-5x5-v0", "--design"]
+AUDIT = ["reward", "audit", "--env", "SparseKey-5x5-v0"]
+COMPARE = ["reward", "compare", "--env", "SparseKey-5x5-v0"]
+
+
 def only_run(root: Path) -> Path:
     (found,) = [path for path in root.iterdir() if path.is_dir()]
     return found
@@ -89,33 +94,21 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
             "its arguments: potential, reads",
         ),
         (
-            ["train", "SparseKey-5x5-v0", "--design", "episode_return", "--design-args"]
-            + ['{"design": "naive", "terms": ["nosuch"]}'],
+            [*TRAIN, "episode_return", "--design-args", '{"design": "naive", "terms": ["nosuch"]}'],
             "terms must be terms of design 'naive'",
         ),
         (
-            ["train", "SparseKey-5x5-v0", "--design", "potential", "--design-args"]
-            + ['{"potential": "optimal"}'],
+            [*TRAIN, "potential", "--design-args", '{"potential": "optimal"}'],
             "made with optimum=True",
         ),
+        ([*AUDIT, "naive", "--seeds"], "at least one level"),
+        ([*AUDIT, "naive", "--gif", "."], "end in .gif"),
+        ([*AUDIT, "proxy", "--design-args", '{"x": 1}'], "proxy takes no arguments"),
         (
-            ["reward", "audit", "naive", "--env", "SparseKey-5x5-v0", "--seeds"],
-            "at least one level",
-        ),
-        (["reward", "audit", "naive", "--env", "SparseKey-5x5-v0", "--gif", "."], "end in .gif"),
-        (
-            ["reward", "compare", "naive", "--env", "SparseKey-5x5-v0", "--draw", "none/x.png"],
-            "needs the folder none",
-        ),
-        (
-            ["reward", "audit", "proxy", "--env", "BoatRace-v0", "--design-args", '{"x": 1}'],
-            "proxy takes no arguments",
-        ),
-        (
-            ["reward", "audit", "invariant(naive)", "--env", "SparseKey-5x5-v0"]
-            + ["--design-args", '{"design": "count"}'],
+            [*AUDIT, "invariant(naive)", "--design-args", '{"design": "count"}'],
             "names the design inside",
         ),
+        ([*COMPARE, "naive", "--draw", "none/x.png"], "needs the folder none"),
         (["train", "SparseKey-v0", "--design-args", "{"], "--design-args must be a JSON object"),
         (["train", "SparseKey-v0", "--gamma", "1.5"], "gamma must lie in [0, 1], got 1.5"),
         (["train", "SparseKey-v0", "--steps", "0"], "total_steps must be >= 1, got 0"),

@@ -134,7 +134,5 @@ def test_a_class_without_step_or_constructor_is_told_or_works(attach, transition
 
 
 def test_terms_of_different_shapes_are_named() -> None:
-    with pytest.raises(
-        ValueError, match=r"'bonus' must have shape \(3,\) as 'env' has, got \(1,\)"
-    ):
+    with pytest.raises(ValueError, match=r"'bonus' must have shape \(3,\) .*, got \(1,\)"):
         RewardTerms.sum_of(env=np.zeros(3), bonus=np.zeros(1))

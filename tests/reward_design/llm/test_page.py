@@ -27,7 +27,7 @@ def test_the_python_of_the_page_prints_what_the_page_shows(tmp_path):
     assert result.returncode == 0, result.stderr
     shown = re.findall(r"^ *print\(.*\)(?:  |\n +)# (.*)$", code, re.MULTILINE)
     assert result.stdout.splitlines() == shown
-    assert len(shown) == 7
+    assert len(shown) == 8
 
 
 def test_the_page_lists_the_functions_and_the_limits():
