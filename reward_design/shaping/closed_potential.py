@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,13 +41,15 @@ def closed_recipe(source: str) -> Recipe:
             "design is a function of features, and a constant shapes nothing"
         )
 
-    def check(features: Sequence[Feature]) -> None:
-        compile_potential(source, obs_size=0, features=features)
+    return Recipe(
+        reads=reads,
+        bind=functools.partial(_bind, source),
+        check=functools.partial(ClosedPotential, source),
+    )
 
-    def bind(table: Mapping[str, Feature], gamma: float) -> Phi:  # noqa: ARG001
-        return ClosedPotential(source, tuple(table.values()))
 
-    return Recipe(reads=reads, bind=bind, check=check)
+def _bind(source: str, table: Mapping[str, Feature], gamma: float) -> Phi:  # noqa: ARG001
+    return ClosedPotential(source, tuple(table.values()))
 
 
 class ClosedPotential:

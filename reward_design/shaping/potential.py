@@ -79,7 +79,8 @@ class PotentialShaping(RewardDesign):
             OperantError: If the env does not publish a feature the potential reads, or the agent
                 cannot observe one and that is not acknowledged.
         """
-        self._recipe.check(context.features)
+        if self._recipe.check is not None:
+            self._recipe.check(context.features)
         super().setup(context)
 
     def _setup(self, context: DesignContext) -> None:

@@ -97,13 +97,13 @@ class Recipe:
         reads: Names of the features it reads, at least one.
         bind: From the env's feature table (name -> feature) and the discount to the potential.
         own: True if the user wrote it, and so must say if it reads privileged features.
-        check: Raises if the feature table does not suit it, and knows better than others why.
+        check: Raises if the feature table does not suit it, where it knows better than others why.
     """
 
     reads: tuple[str, ...]
     bind: Callable[[Mapping[str, Feature], float], Phi]
     own: bool = True
-    check: Callable[[Sequence[Feature]], None] = lambda features: None  # noqa: ARG005
+    check: Callable[[Sequence[Feature]], object] | None = None
 
 
 class Declared(dict[str, Any]):

@@ -32,6 +32,7 @@ OTHERS = {
     "label": "mine",
     "env_kwargs": {"max_steps": 9},
     "design_kwargs": {"scale": 2.5},
+    "show_memory": True,
     "agent_config": {"net_arch": (64, 65), "n_steps": 16},
     "evaluation": Evaluation(points=11),
     "protocol": 2,

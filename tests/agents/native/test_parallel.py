@@ -40,7 +40,13 @@ def test_two_ranks_compute_as_one_would(work) -> None:
     assert together == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-@pytest.mark.parametrize("deduplicate", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "deduplicate",
+    [
+        pytest.param(False, marks=pytest.mark.integration),
+        pytest.param(True, marks=pytest.mark.slow),
+    ],
+)
 def test_two_halves_of_a_rollout_train_as_the_whole(work, deduplicate: bool) -> None:
     """One minibatch of everything: the same gradient, whoever holds which part of it."""
     hyper = {"deduplicate": deduplicate, "target_kl": 10.0}

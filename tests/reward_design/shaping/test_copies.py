@@ -18,6 +18,7 @@ from operant.reward_design.shaping.potential import PotentialShaping
 DESIGNS = [
     PotentialShaping(),
     PotentialShaping(potential={"lit": 2.0}),
+    PotentialShaping(potential='def potential(obs, info):\n    return info["lit"] / 2\n'),
     DynamicPotentialShaping(fade=50),
     LearnedPotential(features=["subgoal", "lit"], learning_rate=0.5),
     ValuePotential(features=["subgoal"], values={(0,): -1.0}),
