@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import os
@@ -20,11 +21,15 @@ from operant.benchmarks.evaluate import make_batch
 from operant.benchmarks.random_play import random_play
 from operant.benchmarks.report.matrix import write_matrix
 from operant.errors import OperantError
-from operant.finite import ModelOf
+from operant.finite import FiniteMDP, ModelOf
 from operant.reward_design import DesignContext, RewardDesign, as_design, metrics
 from operant.reward_design.adapters.transitions import feature_table
+from operant.reward_design.metrics.designed import designed_reward
+from operant.reward_design.metrics.rewards import MDP
+from operant.reward_design.metrics.sampled import sampled_starc
+from operant.reward_design.metrics.scipy_extra import scipy_module
 from operant.seeding import SeedTree
-from operant.tabular import every_transition
+from operant.tabular import TabularMDP, every_transition
 from operant.types import Features, Float, Obs
 
 TRUE, PROXY = "true", "proxy"
@@ -129,12 +134,14 @@ def compare(
         metric: One of ``operant.reward_design.metrics.list_metrics()`` that reads only what the
             env tells: ``"starc"`` or ``"starc_minimal"``.
         env_kwargs: Arguments of the env.
-        samples: 0 computes exactly, over all states of the level. Otherwise ``"starc"`` is
+        samples: 0 computes exactly, over all states of the level; where chance plays a part, for
+            designs that look at observations and actions only. Otherwise ``"starc"`` is
             estimated from at least so many transitions of random play over many levels, which also
             works where states cannot be enumerated and for designs that remember the episode.
 
     Raises:
         GammaMismatchError: If a design was built for another discount.
+        MissingExtraError: If SciPy is not installed.
         OperantError: If the env cannot be enumerated, or a design cannot be compared on it.
         UnknownIdError: If there is no such metric or design.
         ValueError: If an argument is out of range.
@@ -144,6 +151,7 @@ def compare(
     if samples < 0:
         raise ValueError(f"samples must be >= 0, got {samples}")
     _check_metric(metric, sampled=samples > 0)
+    scipy_module("sparse")  # whoever lacks it hears of it at once, not after having played
     made = [copy.deepcopy(as_design(design)) for design in designs]  # may be in use elsewhere
     for design in made:
         _check_design(design, sampled=samples > 0)
@@ -185,19 +193,14 @@ def _compute(
     env = gym.make(common["env_id"], **env_kwargs)
     try:
         env.reset(seed=common["seed"])
-        try:
-            mdp = enumerated(env)
-        except (OperantError, ValueError) as error:
-            raise OperantError(f"{error}; or estimate the distances with samples") from error
-        every = every_transition(mdp)
-        context = _context(env, len(every), common)
+        mdp = _model(env)
+        context = _context(env, mdp.num_states * mdp.num_actions, common)
     finally:
         env.close()
-    rewards = [mdp.reward] if mdp.proxy_reward is None else [mdp.reward, mdp.proxy_reward]
-    names = [TRUE, PROXY][: len(rewards)]
-    for design in designs:
-        design.setup(context)
-        rewards.append(design(every).total.reshape(mdp.reward.shape))
+    rewards, names = [mdp.reward], [TRUE]
+    if isinstance(mdp, TabularMDP) and mdp.proxy_reward is not None:
+        rewards, names = [mdp.reward, mdp.proxy_reward], [TRUE, PROXY]
+    rewards += [_designed(mdp, design, context) for design in designs]
     distances: metrics.Metric = metrics.registry().load(common["metric"])
     return Comparison(
         labels=_labels(names, designs),
@@ -207,6 +210,26 @@ def _compute(
     )
 
 
+def _model(env: gym.Env[Any, Any]) -> MDP:
+    """Return the current level as an MDP, with probabilities where chance plays a part."""
+    try:
+        return enumerated(env)
+    except (OperantError, ValueError) as error:
+        base: Any = env.unwrapped
+        with contextlib.suppress(AttributeError, ValueError):
+            mdp: FiniteMDP = base.finite_mdp()
+            return mdp
+        raise OperantError(f"{error}; or estimate the distances with samples") from error
+
+
+def _designed(mdp: MDP, design: RewardDesign, context: DesignContext) -> Float:
+    if isinstance(mdp, FiniteMDP):
+        return designed_reward(mdp, design, context)
+    design.setup(context)
+    paid: Float = design(every_transition(mdp)).total.reshape(mdp.reward.shape)
+    return paid
+
+
 def _estimate(
     designs: Sequence[RewardDesign],
     common: dict[str, Any],
@@ -214,35 +237,22 @@ def _estimate(
     samples: int,
 ) -> Comparison:
     """Compare over the transitions of random play."""
-    from operant.reward_design.metrics.sampled import sampled_starc
-
     env = make_batch(common["env_id"], NUM_ENVS, **env_kwargs)
-    here, ahead, terminated, paid = [], [], [], []
+    columns: list[tuple[npt.NDArray[Any], ...]] = []
     try:
         for design in designs:
             design.setup(_context(env, NUM_ENVS, common))
         for t in random_play(env, seed=common["seed"], steps=-(-samples // NUM_ENVS)):
-            here.append(_numbers(t.prev_features, t.obs))
-            ahead.append(_numbers(t.features, t.next_obs))
-            terminated.append(t.terminated)
-            paid.append(np.stack([t.reward, *(design(t).total for design in designs)]))
+            here, ahead = _numbers(t.prev_features, t.obs), _numbers(t.features, t.next_obs)
+            paid = [t.reward, *(design(t).total for design in designs)]
+            columns.append((here, ahead, t.terminated, np.stack(paid, axis=1)))
     finally:
         env.close()
-    labels, rewards = _labels([TRUE], designs), np.concatenate(paid, axis=1)
-    for label, reward in zip(labels, rewards, strict=True):
-        if not reward.any():
-            raise OperantError(
-                f"reward {label!r} was 0 in all {reward.size:,} transitions of random play, so "
-                "they tell nothing about it; take more samples, or compute exactly"
-            )
-    found = sampled_starc(
-        rewards,
-        np.concatenate(here),
-        np.concatenate(ahead),
-        np.concatenate(terminated),
-        gamma=common["gamma"],
-        rng=np.random.default_rng(SeedTree(common["seed"]).seed("waves")),
-    )
+    here, ahead, terminated, rewards = map(np.concatenate, zip(*columns, strict=True))
+    labels = _labels([TRUE], designs)
+    _check_seen(labels, rewards.T)
+    waves = np.random.default_rng(SeedTree(common["seed"]).seed("waves"))
+    found = sampled_starc(rewards.T, here, ahead, terminated, gamma=common["gamma"], rng=waves)
     return Comparison(
         labels=labels,
         matrix=found.matrix,
@@ -250,6 +260,16 @@ def _estimate(
         samples=found.samples,
         **common,
     )
+
+
+def _check_seen(labels: Sequence[str], rewards: Float) -> None:
+    """Refuse rewards, (K, N), of which one was never paid."""
+    for label, reward in zip(labels, rewards, strict=True):
+        if not reward.any():
+            raise OperantError(
+                f"reward {label!r} was 0 in all {reward.size:,} transitions of random play, so "
+                "they tell nothing about it; take more samples, or compute exactly"
+            )
 
 
 def _context(env: Any, num_envs: int, common: Mapping[str, Any]) -> DesignContext:

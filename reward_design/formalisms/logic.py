@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from operant.errors import OperantError
-from operant.types import Bool, Features, Float
+from operant.types import Bool, Features
 
 MAX_VALUATIONS = 1 << 16
 """Most combinations of feature values that are gone through."""
@@ -212,11 +213,15 @@ def holds(formula: Formula, features: Features, size: int) -> Bool:
             raise TypeError(f"{show(formula)!r} speaks of more than one step")
 
 
-def valuations(words: Sequence[Atom]) -> tuple[dict[str, Float], int]:
+def valuations(words: Sequence[Atom], *, whole: Container[str] = ()) -> tuple[Features, int]:
     """Return values of the features that stand for all values there are.
 
     A flag is 0 or 1. A number is any of the values it is compared with, between two of them, or
     beyond: no comparison can tell more.
+
+    Args:
+        words: Atoms.
+        whole: Numbers that are integers.
 
     Returns:
         Feature -> (V,) values, and V.
@@ -229,7 +234,7 @@ def valuations(words: Sequence[Atom]) -> tuple[dict[str, Float], int]:
         compared.setdefault(word.name, set()).add(word.value)  # that of a flag is 0
     flags = compared.keys() - {word.name for word in words if word.relation}
     choices = [
-        [0.0, 1.0] if name in flags else _values(sorted(values))
+        [0.0, 1.0] if name in flags else (_integers if name in whole else _reals)(sorted(values))
         for name, values in compared.items()
     ]
     count = int(np.prod([float(len(each)) for each in choices]))
@@ -244,6 +249,20 @@ def valuations(words: Sequence[Atom]) -> tuple[dict[str, Float], int]:
     return dict(zip(compared, grid.T, strict=True)), count
 
 
-def _values(compared: Sequence[float]) -> list[float]:
-    between = [(low + high) / 2 for low, high in itertools.pairwise(compared)]
-    return [compared[0] - 1.0, *sorted({*compared, *between}), compared[-1] + 1.0]
+def _reals(compared: Sequence[float]) -> list[float]:
+    """Return the values compared with, one number between each two, and one beyond each end.
+
+    Beyond is 1 away, or, where numbers are too large for that, the next one there is.
+    """
+    below = min(compared[0] - 1.0, math.nextafter(compared[0], -math.inf))
+    above = max(compared[-1] + 1.0, math.nextafter(compared[-1], math.inf))
+    # halved first: their sum may be too large
+    between = [low / 2 + high / 2 for low, high in itertools.pairwise(compared)]
+    return sorted({below, *compared, *between, above})
+
+
+def _integers(compared: Sequence[float]) -> list[float]:
+    """Return the same in integers, as far as there are any."""
+    below = min(np.ceil(compared[0]) - 1.0, math.nextafter(compared[0], -math.inf))
+    above = [max(np.floor(each) + 1.0, math.nextafter(each, math.inf)) for each in compared]
+    return sorted({below, *(each for each in compared if each == np.floor(each)), *above})

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -79,6 +79,9 @@ class RewardMachine:
 
     def __post_init__(self) -> None:
         """Check that the machine is well-formed.
+
+        Whether two guards can hold together may depend on whether a number is an integer, as for
+        ``x < 1`` and ``x > 0``. That is refused in :meth:`check_features`, here what is always so.
 
         Raises:
             FormulaError: If a guard never holds or two guards of one state hold together, a state
@@ -171,13 +174,17 @@ class RewardMachine:
         """Check that an env publishes the features that the guards read, in the right type.
 
         Raises:
-            FormulaError: At the first that it does not, with the position.
+            FormulaError: At the first that it does not, or if two guards of one state hold together
+                for numbers of these types; with the position.
         """
         known = {feature.name: feature for feature in table}
         for atom in itertools.chain.from_iterable(map(_atoms, self.edges)):
             reason = _misuse(atom, known)
             if reason:
                 raise FormulaError(reason, atom.line, atom.column)
+        integers = {feature.name for feature in table if feature.dtype == "int"}
+        for state in self.states:
+            _check_apart([edge for edge in self.edges if edge.source == state], integers)
 
     def __str__(self) -> str:
         """Return the machine's text, which reads back as an equal machine."""
@@ -194,7 +201,7 @@ class RewardMachine:
         return [(index[edge.source], index[edge.target], edge) for edge in ordered]
 
     def _may_stay(self, state: str) -> bool:
-        """Tell whether the machine can stay for want of an edge."""
+        """Tell whether the machine can stay for want of an edge; all numbers count as real."""
         ways = [edge for edge in self.edges if edge.source == state]
         has_else = any(edge.guard is None for edge in ways)
         return state in self.terminal or not (has_else or _fires(ways)[0].any(axis=0).all())
@@ -226,6 +233,18 @@ def _check_guards(ways: Sequence[Edge]) -> None:
     for edge, row in zip(guarded, fires, strict=True):
         if not row.any():
             raise _error("this guard never holds", edge)
+    _check_apart(guarded, integers=values)  # integers are real numbers too
+    others = [edge for edge in ways if edge.guard is None]
+    if len(others) > 1:
+        raise _error(f"a second 'else' out of {others[1].source!r}", others[1])
+    if others and fires.any(axis=0).all():
+        raise _error("this 'else' is never taken: some other guard always holds", others[0])
+
+
+def _check_apart(ways: Sequence[Edge], integers: Container[str]) -> None:
+    """Check that no two guards out of one state hold together, if some numbers are integers."""
+    guarded = [edge for edge in ways if edge.guard is not None]
+    fires, values = _fires(guarded, integers)
     clash = np.flatnonzero(fires.sum(axis=0) > 1)
     if clash.size:
         one, other = (guarded[i] for i in np.flatnonzero(fires[:, clash[0]])[:2])
@@ -237,17 +256,12 @@ def _check_guards(ways: Sequence[Edge]) -> None:
             f"where {example or 'anything holds'}",
             other,
         )
-    others = [edge for edge in ways if edge.guard is None]
-    if len(others) > 1:
-        raise _error(f"a second 'else' out of {others[1].source!r}", others[1])
-    if others and fires.any(axis=0).all():
-        raise _error("this 'else' is never taken: some other guard always holds", others[0])
 
 
-def _fires(guarded: Sequence[Edge]) -> tuple[Bool, dict[str, Float]]:
+def _fires(guarded: Sequence[Edge], integers: Container[str] = ()) -> tuple[Bool, Features]:
     """Return which guards hold, (E, V), in all V valuations of their features, and these."""
     words = list(itertools.chain.from_iterable(map(_atoms, guarded)))
-    values, count = valuations(words)
+    values, count = valuations(words, whole=integers)
     fires = np.zeros((len(guarded), count), np.bool_)
     for row, edge in zip(fires, guarded, strict=True):
         row[:] = edge.guard is not None and holds(edge.guard, values, count)

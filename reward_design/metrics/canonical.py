@@ -13,9 +13,12 @@ import numpy as np
 
 from operant.finite import FiniteMDP
 from operant.reward_design.metrics.rewards import MDP, check_discount, expected
+from operant.reward_design.metrics.scipy_extra import scipy_module
 from operant.types import Float
 
 Form: TypeAlias = Literal["val", "minimal"]
+ROUNDS = 3
+"""Solutions of the linear system: the first, and refinements that remove its rounding."""
 
 
 def canonical(
@@ -38,6 +41,7 @@ def canonical(
         policy: (S, A) probabilities for ``"val"``; None is the uniform policy.
 
     Raises:
+        MissingExtraError: If SciPy is not installed.
         ValueError: If an argument is out of range or has the wrong shape.
 
     Source: STARC: A General Framework For Quantifying Differences Between Reward Functions
@@ -46,23 +50,26 @@ def canonical(
     check_discount(gamma)
     if form not in ("val", "minimal"):
         raise ValueError(f"form must be 'val' or 'minimal', got {form!r}")
-    paid = expected(mdp, reward).ravel()
+    shaped = expected(mdp, reward).ravel()
     shaping = _shaping_operator(mdp, gamma)
     tests = shaping.T if form == "minimal" else _averages(mdp, policy)
-    potential = solve(tests @ shaping, -(tests @ paid))
-    shaped: Float = paid + shaping @ potential
+    invert, potential = factorised(tests @ shaping), np.zeros(mdp.num_states)
+    # What is left to remove is read off the shaped reward itself: so it does no harm that the
+    # product of the two matrices, for "minimal" with its condition number squared, is rounded.
+    for _ in range(ROUNDS):
+        step = -invert(tests @ shaped)
+        potential, shaped = potential + step, shaped + shaping @ step
     return shaped.reshape(mdp.num_states, mdp.num_actions), potential
 
 
 def _shaping_operator(mdp: MDP, gamma: float) -> Any:
     """Return the (S * A, S) matrix that maps a potential to the expected shaping of each pair."""
-    from scipy import sparse
-
     states, actions = mdp.num_states, mdp.num_actions
     if isinstance(mdp, FiniteMDP):
         ahead = gamma * mdp.transition.reshape(-1, states)
         ahead[np.arange(states * actions), np.repeat(np.arange(states), actions)] -= 1.0
         return ahead
+    sparse = scipy_module("sparse")
     after = mdp.next_state.ravel()
     goes_on = np.flatnonzero(after >= 0)
     entries = (np.full(goes_on.size, gamma), (goes_on, after[goes_on]))
@@ -72,8 +79,6 @@ def _shaping_operator(mdp: MDP, gamma: float) -> Any:
 
 def _averages(mdp: MDP, policy: Float | None) -> Any:
     """Return the (S, S * A) matrix that averages over a policy's actions."""
-    from scipy import sparse
-
     states, actions = mdp.num_states, mdp.num_actions
     if policy is None:
         policy = np.full((states, actions), 1.0 / actions)
@@ -83,22 +88,23 @@ def _averages(mdp: MDP, policy: Float | None) -> Any:
     if policy.min() < 0 or np.abs(policy.sum(axis=1) - 1).max() > 1e-9:
         raise ValueError("policy must hold probabilities whose rows sum to 1")
     pairs = np.arange(states * actions)
-    return sparse.csr_array((policy.ravel(), pairs, np.append(pairs[::actions], pairs.size)))
+    rows = policy.ravel(), pairs, np.append(pairs[::actions], pairs.size)
+    return scipy_module("sparse").csr_array(rows)
 
 
-def solve(matrix: Any, right: Float) -> Float:
-    """Solve a linear system, sparse or dense; one refinement removes most of the rounding.
+def factorised(matrix: Any) -> Callable[[Float], Float]:
+    """Return the function that solves linear systems with a matrix, as precisely as one pass can.
 
     Args:
-        matrix: (n, n), a NumPy array or a sparse one.
-        right: (n,) or (n, k).
-    """
-    from scipy import linalg, sparse
+        matrix: (n, n), a NumPy array or a sparse one; the function takes (n,) or (n, k).
 
-    invert: Callable[[Float], Float]
+    Raises:
+        MissingExtraError: If SciPy is not installed.
+    """
+    sparse, linalg = scipy_module("sparse"), scipy_module("linalg")
+    solve: Callable[[Float], Float]
     if sparse.issparse(matrix):
-        invert = sparse.linalg.splu(sparse.csc_array(matrix)).solve
+        solve = scipy_module("sparse.linalg").splu(sparse.csc_array(matrix)).solve
     else:
-        invert = partial(linalg.lu_solve, linalg.lu_factor(matrix))
-    found = invert(right)
-    return found + invert(right - matrix @ found)
+        solve = partial(linalg.lu_solve, linalg.lu_factor(matrix))
+    return solve

@@ -9,7 +9,7 @@ import numpy as np
 from operant.finite import FiniteMDP
 from operant.reward_design.metrics.epic import endless
 from operant.reward_design.metrics.pearson import pearson_matrix
-from operant.reward_design.metrics.rewards import check_discount
+from operant.reward_design.metrics.rewards import check_discount, unit_size
 from operant.types import Float
 
 
@@ -34,7 +34,7 @@ def dard_matrix(mdp: FiniteMDP, rewards: Sequence[Float], *, gamma: float) -> Fl
     of the dynamics-aware transformation.
     """
     check_discount(gamma)
-    canonical = [_canonical(mdp, endless(mdp, reward), gamma) for reward in rewards]
+    canonical = [_canonical(mdp, endless(mdp, unit_size(reward)), gamma) for reward in rewards]
     return pearson_matrix(canonical, mdp.transition)
 
 

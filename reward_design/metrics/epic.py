@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from operant.finite import FiniteMDP
 from operant.reward_design.metrics.pearson import pearson_matrix
-from operant.reward_design.metrics.rewards import check_discount, full
+from operant.reward_design.metrics.rewards import check_discount, full, unit_size
 from operant.types import Float
 
 RewardFunction: TypeAlias = Callable[
@@ -56,7 +56,7 @@ def epic_matrix(
     pairs = np.einsum("a,t->at", by_action, from_state)
     canonical = []
     for reward in rewards:
-        given = endless(mdp, reward)
+        given = endless(mdp, unit_size(reward))
         mean = np.einsum("sat,at->s", given, pairs)
         canonical.append(given + gamma * (mean - from_state @ mean) - mean[:, None, None])
     return pearson_matrix(canonical, from_state[:, None, None] * pairs)
@@ -98,7 +98,7 @@ def sampled_epic(
         inner: Draws behind each mean, >= 1; the functions see ``samples * inner`` rows at once.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or a reward is not finite.
 
     Source: Quantifying Differences in Reward Functions (Gleave et al., 2021), section 4 and
     appendix A.1.
@@ -121,7 +121,7 @@ def sampled_epic(
             return found
 
         paid = np.asarray(reward(before, taken, after), np.float64)
-        freed: Float = paid + gamma * mean(after) - mean(before)
+        freed: Float = unit_size(np.stack([paid, gamma * mean(after), -mean(before)])).sum(axis=0)
         return freed
 
     return pearson_matrix([canonical(reward) for reward in rewards])

@@ -9,7 +9,7 @@ import numpy as np
 from operant.types import Float
 
 _TRIVIAL = 1e-10
-"""A spread this small, next to the values, is rounding around zero."""
+"""A spread this small is rounding: what varies was computed from numbers of size 1."""
 
 
 def pearson_matrix(variables: Sequence[Float], weights: Float | float = 1.0) -> Float:
@@ -19,7 +19,8 @@ def pearson_matrix(variables: Sequence[Float], weights: Float | float = 1.0) -> 
     correlation; such a variable lies at 1/2 from every other that has some.
 
     Args:
-        variables: Arrays of one shape, one entry per outcome.
+        variables: Arrays of one shape, one entry per outcome; computed from numbers up to 1 (see
+            :func:`~operant.reward_design.metrics.rewards.unit_size`), or rounding passes for them.
         weights: Probability of each outcome up to a factor, broadcast to that shape.
     """
     unit = [_unit(values, np.broadcast_to(weights, values.shape)) for values in variables]
@@ -31,7 +32,7 @@ def _unit(values: Float, weights: Float) -> Float:
     weights = weights / weights.sum()
     centred = np.sqrt(weights) * (values - (weights * values).sum())
     spread = np.sqrt((centred**2).sum())
-    if spread <= _TRIVIAL * np.abs(values).max():
+    if spread <= _TRIVIAL:
         return np.zeros_like(centred)
     unit: Float = centred / spread
     return unit

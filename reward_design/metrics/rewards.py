@@ -94,6 +94,20 @@ def expected(mdp: MDP, reward: Float) -> Float:
     return given
 
 
+def unit_size(reward: Float) -> Float:
+    """Return a reward of any shape divided by its largest absolute value; 0 stays 0.
+
+    Distances do not depend on that factor, and the squares of what is left are numbers.
+
+    Raises:
+        ValueError: If it is not finite.
+    """
+    given = _finite(reward)
+    largest = np.abs(given).max(initial=0.0)
+    sized: Float = given / largest if largest > 0 else given
+    return sized
+
+
 def potential_shaping(potential: Float, *, gamma: float) -> Float:
     """Return ``gamma * potential[s'] - potential[s]``, (S, 1, S), to be added to a reward.
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.reward_design.metrics.canonical import solve
-from operant.reward_design.metrics.rewards import check_discount
+from operant.reward_design.metrics.canonical import factorised
+from operant.reward_design.metrics.rewards import check_discount, unit_size
+from operant.reward_design.metrics.scipy_extra import scipy_module
 from operant.types import Bool, Float
 
 CELLS = 2000
@@ -70,6 +71,7 @@ def sampled_starc(
         rng: Random generator of the cosines.
 
     Raises:
+        MissingExtraError: If SciPy is not installed.
         ValueError: If an argument is out of range or has the wrong shape.
 
     Source: STARC: A General Framework For Quantifying Differences Between Reward Functions (Skalse
@@ -85,21 +87,14 @@ def sampled_starc(
         )
     if samples < 2:
         raise ValueError(f"there must be at least 2 transitions, got {samples}")
+    sized = np.array([unit_size(reward) for reward in rewards])
     here, ahead = _basis(states, next_states, rng)
     shaping = (gamma * np.where(terminated, 0.0, 1.0))[:, None] * ahead - here
-
-    def canonical(rows: slice) -> Float:
-        """Return (K, N) unit vectors, with values estimated from some of the rows."""
-        part = here[rows].T
-        matrix = part @ shaping[rows] - _RIDGE * samples * np.eye(here.shape[1])
-        potential = solve(matrix, -(part @ rewards[:, rows].T))
-        found: Float = rewards + (shaping @ potential).T
-        length = np.sqrt((found**2).sum(axis=1, keepdims=True))
-        paid = np.sqrt((rewards**2).sum(axis=1, keepdims=True))
-        return np.where(length > _TRIVIAL * paid, found / np.where(length > 0, length, 1.0), 0.0)
-
-    one, other = canonical(slice(samples // 2)), canonical(slice(samples // 2, None))
-    both = canonical(slice(None))
+    half = samples // 2
+    one, other, both = (
+        _standardised(sized, here, shaping, rows)
+        for rows in (slice(half), slice(half, None), slice(None))
+    )
     return SampledDistances(
         matrix=np.array([np.sqrt(((both - row) ** 2).sum(axis=1)) for row in both]),
         floor=np.sqrt(((one - other) ** 2).sum(axis=1)),
@@ -107,12 +102,29 @@ def sampled_starc(
     )
 
 
+def _standardised(rewards: Float, here: Any, shaping: Any, rows: slice) -> Float:
+    """Return the canonical rewards as unit vectors, (K, N), with values estimated from some rows.
+
+    Args:
+        rewards: (K, N).
+        here: (N, F) what values are linear in.
+        shaping: (N, F) the same discounted and of the successor, minus that.
+        rows: Which transitions to estimate the values from.
+    """
+    part, samples = here[rows].T, len(rewards[0])
+    matrix = part @ shaping[rows] - _RIDGE * samples * np.eye(here.shape[1])
+    potential = factorised(matrix)(-(part @ rewards[:, rows].T))
+    found: Float = rewards + (shaping @ potential).T
+    length = np.sqrt((found**2).sum(axis=1, keepdims=True))
+    paid = np.sqrt((rewards**2).sum(axis=1, keepdims=True))
+    return np.where(length > _TRIVIAL * paid, found / np.where(length > 0, length, 1.0), 0.0)
+
+
 def _basis(
     states: npt.NDArray[Any], next_states: npt.NDArray[Any], rng: np.random.Generator
 ) -> tuple[Any, Any]:
     """Return what values are linear in, (N, F) of the states and of their successors."""
-    from scipy import sparse
-
+    sparse = scipy_module("sparse")
     rows = np.concatenate([states, next_states]).astype(np.float64)
     distinct, which = np.unique(rows, axis=0, return_inverse=True)
     if len(distinct) <= CELLS:

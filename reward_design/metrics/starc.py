@@ -9,14 +9,14 @@ import numpy as np
 
 from operant.finite import FiniteMDP
 from operant.reward_design.metrics.canonical import canonical
-from operant.reward_design.metrics.rewards import MDP, full, successors
+from operant.reward_design.metrics.rewards import MDP, full, successors, unit_size
 from operant.types import Float
 
 CanonicalForm: TypeAlias = Literal["val", "val_potential", "minimal"]
 Norm: TypeAlias = Literal["l1", "l2", "linf", "weighted_l1", "weighted_l2", "weighted_linf"]
 _ORDERS = {"l1": 1.0, "l2": 2.0, "linf": np.inf}
 _TRIVIAL = 1e-10
-"""A canonical reward this small, next to the reward itself, is rounding around zero."""
+"""A canonical reward this small, where the reward itself has size 1, is rounding around zero."""
 
 
 def starc_matrix(
@@ -50,6 +50,7 @@ def starc_matrix(
         policy: (S, A) probabilities of the policy behind ``"val"``; None is uniform.
 
     Raises:
+        MissingExtraError: If SciPy is not installed.
         ValueError: If an argument is out of range or has the wrong shape.
 
     Source: STARC: A General Framework For Quantifying Differences Between Reward Functions
@@ -112,6 +113,7 @@ def standardised(
     It is 0 where all policies are equal under the reward. The arguments are those of
     :func:`starc_matrix`.
     """
+    reward = unit_size(reward)
     if form == "val_potential":
         if not isinstance(mdp, FiniteMDP):
             raise ValueError("form 'val_potential' needs a FiniteMDP, got a TabularMDP")
@@ -122,7 +124,7 @@ def standardised(
     else:
         shaped, _ = canonical(mdp, reward, gamma=gamma, form=form, policy=policy)
         found = shaped[:, :, None]
-    if np.abs(found).max() <= _TRIVIAL * np.abs(reward).max():
+    if np.abs(found).max() <= _TRIVIAL:
         return np.zeros_like(found)
     unit: Float = found / _norm(mdp, found, scale)
     return unit

@@ -11,12 +11,13 @@ import numpy as np
 
 from operant.finite import FiniteMDP
 from operant.reward_design.base import DesignSpec
+from operant.reward_design.metrics.scipy_extra import scipy_module
 from operant.reward_design.shaping.table_reward import ModelReward, StateOf
 from operant.reward_design.shaping.teaching import (
     InvariantRewards,
     Teacher,
     gap_rows,
-    linear_programming,
+    gaps,
     solve_teacher,
 )
 from operant.types import Float, Int
@@ -50,12 +51,16 @@ class Informativeness:
     The steps 0 .. h count. It is 0 for the optimal advantage function, which is the true reward
     shaped by ``V*``.
 
+    Attributes:
+        teacher: The solved MDP.
+        horizons: Numbers h.
+
     Source: Explicable Reward Design for Reinforcement Learning Agents (Devidze, Radanovic,
     Kamalaruban, Singla, 2021), section 4.2.
     """
 
     def __init__(self, teacher: Teacher, *, horizons: Sequence[int] = HORIZONS) -> None:
-        """Compute the coefficients.
+        """Take the yardstick.
 
         Args:
             teacher: The solved MDP.
@@ -66,25 +71,19 @@ class Informativeness:
         """
         if not horizons or min(horizons) < 0:
             raise ValueError(f"horizons must hold numbers >= 0, got {tuple(horizons)}")
-        wrong = ~teacher.optimal
-        self.rows = np.concatenate([gap_rows(teacher, h)[wrong] for h in horizons])
-        """(M, S, A): coefficients of the gaps, for each horizon and each action that is wrong."""
-        self.wanted = np.tile(
-            np.broadcast_to(teacher.gap[:, None], wrong.shape)[wrong], len(horizons)
-        )
-        """(M,): what these gaps should be."""
-        states = len(wrong)
-        number = np.broadcast_to(np.arange(states)[:, None], wrong.shape)[wrong]
-        offsets = states * np.arange(len(horizons))
-        self.shortfall: Int = (offsets[:, None] + number).ravel()
-        """(M,): the number of the pair (horizon, state) that each belongs to."""
-        self.pairs = states * len(horizons)
+        self.teacher, self.horizons = teacher, tuple(horizons)
 
     def __call__(self, reward: Float) -> float:
         """Return the informativeness of a reward, (S, A); 0 at best."""
-        short = np.zeros(self.pairs)
-        np.maximum.at(short, self.shortfall, self.wanted - np.tensordot(self.rows, reward, 2))
-        return -float(short.mean())
+        shown = np.array([gaps(self.teacher, reward[..., None], h)[..., 0] for h in self.horizons])
+        short = np.where(self.teacher.optimal, 0.0, self.teacher.gap[:, None] - shown)
+        return 0.0 - float(short.max(axis=2).mean())  # 0, not -0
+
+    @functools.cached_property
+    def rows(self) -> Float:
+        """(M, S, A): coefficients of the gaps, for each horizon and each action that is wrong."""
+        wrong = ~self.teacher.optimal
+        return np.concatenate([gap_rows(self.teacher, h)[wrong] for h in self.horizons])
 
     def maximise(self, rewards: InvariantRewards, *, l1: float = 0.0) -> Float:
         """Return the most informative reward of a structure, (S, A).
@@ -94,15 +93,21 @@ class Informativeness:
             l1: Price of the sum of absolute rewards, >= 0.
 
         Raises:
+            MissingExtraError: If SciPy is not installed.
             ValueError: If the structure holds no reward that keeps the optimal policy.
         """
-        _, sparse = linear_programming()
-        groups, count = rewards.num_groups, len(self.wanted)
-        picks = (np.ones(count), (np.arange(count), self.shortfall))
-        rows = [[rewards.by_group(self.rows), sparse.csr_array(picks, shape=(count, self.pairs))]]
-        cost, least = [np.zeros(groups), np.full(self.pairs, 1.0 / self.pairs)], [self.wanted]
+        sparse, lengths = scipy_module("sparse"), len(self.horizons)
+        state, _ = np.nonzero(~self.teacher.optimal)
+        groups, pairs = rewards.num_groups, lengths * self.teacher.mdp.num_states
+        # a shortfall for each pair of horizon and state, at least that of each of its wrong actions
+        short = (self.teacher.mdp.num_states * np.arange(lengths)[:, None] + state).ravel()
+        count = len(short)
+        picks = (np.ones(count), (np.arange(count), short))
+        rows = [[rewards.by_group(self.rows), sparse.csr_array(picks, shape=(count, pairs))]]
+        cost = [np.zeros(groups), np.full(pairs, 1.0 / pairs)]
+        least = [np.tile(self.teacher.gap[state], lengths)]
         if l1 > 0:  # further variables, at least as large as the group rewards and their negatives
-            one, none = sparse.eye_array(groups), sparse.csr_array((groups, self.pairs))
+            one, none = sparse.eye_array(groups), sparse.csr_array((groups, pairs))
             rows = [
                 [*rows[0], sparse.csr_array((count, groups))],
                 [one, none, one],
@@ -146,6 +151,7 @@ def design_explicable(
         active: States to begin with; None for those where the true reward pays.
 
     Raises:
+        MissingExtraError: If SciPy is not installed.
         ValueError: If an argument is outside its range, or no reward on the first states keeps the
             optimal policy.
 
@@ -155,22 +161,7 @@ def design_explicable(
     """
     if not l1 >= 0:
         raise ValueError(f"l1 must be >= 0, got {l1}")
-    chosen = (
-        np.flatnonzero(mdp.reward.any(axis=1)).tolist()
-        if active is None
-        else [*dict.fromkeys(active)]
-    )
-    if not chosen or not set(chosen) <= set(range(mdp.num_states)):
-        raise ValueError(
-            f"active must name states in [0, {mdp.num_states - 1}], or the true reward must pay "
-            f"somewhere, got {chosen}"
-        )
-    budget = min(len(chosen) + 3, mdp.num_states) if budget is None else budget
-    if not len(chosen) <= budget <= mdp.num_states:
-        raise ValueError(
-            f"budget must lie in [{len(chosen)}, {mdp.num_states}] (states to begin with to all "
-            f"states), got {budget}"
-        )
+    chosen, budget = _checked_states(mdp, active, budget)
     r_max = float(np.abs(mdp.reward).max()) if r_max is None else r_max
     teacher = solve_teacher(mdp, gamma=gamma)
     measure = Informativeness(teacher, horizons=horizons)
@@ -191,6 +182,26 @@ def design_explicable(
         value, reward = tried[pick]
         curve.append(value)
     return Explicable(reward=reward, states=tuple(chosen), informativeness=tuple(curve))
+
+
+def _checked_states(
+    mdp: FiniteMDP, active: Sequence[int] | None, budget: int | None
+) -> tuple[list[int], int]:
+    """Return the states that may be rewarded from the beginning, and how many may be in the end."""
+    paying = np.flatnonzero(mdp.reward.any(axis=1)).tolist()
+    chosen = paying if active is None else [*dict.fromkeys(active)]
+    if not chosen or not set(chosen) <= set(range(mdp.num_states)):
+        raise ValueError(
+            f"active must name states in [0, {mdp.num_states - 1}], or the true reward must pay "
+            f"somewhere, got {chosen}"
+        )
+    budget = min(len(chosen) + 3, mdp.num_states) if budget is None else budget
+    if not len(chosen) <= budget <= mdp.num_states:
+        raise ValueError(
+            f"budget must lie in [{len(chosen)}, {mdp.num_states}] (states to begin with to all "
+            f"states), got {budget}"
+        )
+    return chosen, budget
 
 
 def active_set(mdp: FiniteMDP, states: Sequence[int], *, state_only: bool = False) -> Int:

@@ -11,13 +11,13 @@ Singla, 2021), section 4.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from typing import Any
 
 import numpy as np
 
-from operant.errors import MissingExtraError, OperantError
+from operant.errors import OperantError
 from operant.finite import MAX_BYTES, FiniteMDP, value_iteration
+from operant.reward_design.metrics.scipy_extra import scipy_module
 from operant.types import Bool, Float, Int
 
 INFEASIBLE = 2
@@ -25,8 +25,8 @@ INFEASIBLE = 2
 SLACK = 1e-5
 """Gaps are asked for up to this relative amount, so that rounding excludes no true solution."""
 TIE = 1e-6
-"""Actions whose values differ by less are equally good (relative to values above 1). The solver may
-miss a constraint by 1e-7, so smaller gaps could not be kept."""
+"""Actions whose values differ by less are equally good, in units of the largest true reward (or of
+the largest value, if that is more): rewards that keep smaller gaps would be beyond the solver."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,8 @@ def solve_teacher(mdp: FiniteMDP, *, gamma: float) -> Teacher:
     Raises:
         ValueError: If ``gamma`` is outside its range.
     """
-    plan = value_iteration(mdp, gamma=gamma)
+    unit = float(np.abs(mdp.reward).max()) or 1.0
+    plan = value_iteration(mdp, gamma=gamma, reward=mdp.reward / unit)
     advantages = np.minimum(plan.q - plan.values[:, None], 0.0)
     optimal = advantages >= -TIE * max(1.0, float(np.abs(plan.values).max()))
     return Teacher(
@@ -71,17 +72,41 @@ def solve_teacher(mdp: FiniteMDP, *, gamma: float) -> Teacher:
         gamma=gamma,
         actions=optimal.argmax(axis=1),
         optimal=optimal,
-        advantages=advantages,
-        values=plan.values,
-        gap=np.where(optimal, np.inf, -advantages).min(axis=1),
+        advantages=unit * advantages,
+        values=unit * plan.values,
+        gap=unit * np.where(optimal, np.inf, -advantages).min(axis=1),
     )
+
+
+def gaps(teacher: Teacher, rewards: Float, horizon: int | None) -> Float:
+    """Return by how much pi*'s action beats each other within some steps, (S, A, K).
+
+    The entries are ``Q(s, pi*(s)) - Q(s, a)``, where Q is the discounted sum of the rewards of the
+    steps 0 .. ``horizon`` if pi* acts from step 1 on.
+
+    Args:
+        teacher: The solved MDP.
+        rewards: (S, A, K), K rewards.
+        horizon: Last step that counts, >= 0; None for all.
+    """
+    mdp, states = teacher.mdp, np.arange(teacher.mdp.num_states)
+    follow = teacher.gamma * mdp.transition[states, teacher.actions]
+    paid = rewards[states, teacher.actions]
+    values: Float = np.zeros_like(paid)
+    if horizon is None:
+        values = np.asarray(np.linalg.solve(np.eye(len(states)) - follow, paid), np.float64)
+    for _ in range(horizon or 0):
+        values = paid + follow @ values
+    q = rewards + teacher.gamma * mdp.transition @ values
+    ahead: Float = q[states, teacher.actions][:, None] - q
+    return ahead
 
 
 def gap_rows(teacher: Teacher, horizon: int | None) -> Float:
     """Return the coefficients of the gaps as functions of the reward, (S, A, S, A).
 
-    Entry ``[s, a]``, summed against a reward, is ``Q(s, pi*(s)) - Q(s, a)``, where Q is the
-    discounted sum of the rewards of the steps 0 .. ``horizon`` if pi* acts from step 1 on.
+    Entry ``[s, a]``, summed against a reward, is its :func:`gaps` there. The gaps are linear in the
+    reward, so the coefficients are the gaps of rewards that pay 1 in one place.
 
     Args:
         teacher: The solved MDP.
@@ -90,26 +115,14 @@ def gap_rows(teacher: Teacher, horizon: int | None) -> Float:
     Raises:
         ValueError: If they would take more than ``MAX_BYTES``.
     """
-    mdp, gamma = teacher.mdp, teacher.gamma
+    mdp, (states, actions) = teacher.mdp, teacher.mdp.reward.shape
     if 8 * mdp.reward.size**2 > MAX_BYTES:
         raise ValueError(
-            f"{mdp.num_states:,} states and {mdp.num_actions} actions are too many for a linear "
-            "program; use a smaller env"
+            f"{states:,} states and {actions} actions are too many for a linear program; use a "
+            "smaller env"
         )
-    everywhere = np.arange(mdp.num_states)
-    follow = gamma * mdp.transition[everywhere, teacher.actions]
-    if horizon is None:
-        visits = np.linalg.inv(np.eye(mdp.num_states) - follow)
-    else:
-        visits = np.zeros_like(follow)
-        for _ in range(horizon):
-            visits = np.eye(mdp.num_states) + follow @ visits
-    rows = np.zeros((*mdp.reward.shape, *mdp.reward.shape))
-    rows[:, :, everywhere, teacher.actions] = gamma * mdp.transition @ visits
-    state, action = np.indices(mdp.reward.shape)
-    rows[state, action, state, action] += 1.0
-    gaps: Float = rows[everywhere, teacher.actions][:, None] - rows
-    return gaps
+    units = np.eye(mdp.reward.size).reshape(states, actions, -1)
+    return gaps(teacher, units, horizon).reshape(*mdp.reward.shape, *mdp.reward.shape)
 
 
 class InvariantRewards:
@@ -151,6 +164,7 @@ class InvariantRewards:
         ties[np.arange(len(ties)), teacher.actions] = False
         self._worse = self.by_group(rows[~teacher.optimal])
         self._least = np.broadcast_to(teacher.gap[:, None], ties.shape)[~teacher.optimal]
+        self._unit = float(self._least.min()) if self._least.size else r_max
         self._tied = _independent(self.by_group(rows[ties]))
 
     @property
@@ -183,6 +197,8 @@ class InvariantRewards:
     def solve(self, cost: Float, more: tuple[Any, Float] | None = None) -> Float:
         """Return the cheapest variables: (K,) group rewards, then further ones >= 0.
 
+        All are in units of reward, as are the bounds of ``more``.
+
         Args:
             cost: (K + M,) costs.
             more: Further constraints (matrix (C, K + M), lower bounds (C,)).
@@ -192,20 +208,22 @@ class InvariantRewards:
             OperantError: If the solver gives up.
             ValueError: If the constraints contradict each other.
         """
-        optimize, sparse = linear_programming()
+        sparse, unit = scipy_module("sparse"), self._unit
         extra = len(cost) - self.num_groups
         lower = sparse.hstack([self._worse, sparse.csr_array((len(self._worse), extra))])
         least = self._least / (1 + SLACK)
         if more is not None:
             lower, least = sparse.vstack([lower, more[0]]), np.concatenate([least, more[1]])
         tied = sparse.hstack([self._tied, sparse.csr_array((len(self._tied), extra))])
-        found = optimize.linprog(
+        # The solver may miss each bound by 1e-7: so the smallest gap is made 1.
+        top = self.r_max / unit
+        found = scipy_module("optimize").linprog(
             cost,
             A_ub=-sparse.csr_array(lower),
-            b_ub=-least,
+            b_ub=-least / unit,
             A_eq=sparse.csr_array(tied),
             b_eq=np.zeros(len(self._tied)),
-            bounds=[(-self.r_max, self.r_max)] * self.num_groups + [(0, None)] * extra,
+            bounds=[(-top, top)] * self.num_groups + [(0, None)] * extra,
             method="highs",
         )
         if found.status == INFEASIBLE:
@@ -215,19 +233,7 @@ class InvariantRewards:
             )
         if found.status != 0:
             raise OperantError(f"the linear program was not solved: {found.message}")
-        return np.asarray(found.x, np.float64)
-
-
-def linear_programming() -> tuple[Any, Any]:
-    """Return the modules ``scipy.optimize`` and ``scipy.sparse``, which are slow to import.
-
-    Raises:
-        MissingExtraError: If SciPy is not installed.
-    """
-    try:
-        return importlib.import_module("scipy.optimize"), importlib.import_module("scipy.sparse")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("scipy", "theory") from error
+        return unit * np.asarray(found.x, np.float64)
 
 
 def _independent(rows: Float) -> Float:

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from operant.errors import OperantError
-from operant.planning import Plan, best_plan, fixed_point
+from operant.planning import Plan, fixed_point, policy_iteration
 from operant.tabular import TabularMDP
 from operant.types import Float, Int, Obs
 
@@ -190,7 +190,9 @@ def value_iteration(
         return values, action_values(mdp, values, gamma=gamma, reward=reward)
 
     values = fixed_point(improve, np.zeros(mdp.num_states), gamma=gamma, tol=tol)
-    return best_plan(action_values(mdp, values, gamma=gamma, reward=reward), evaluate, tol=tol)
+    return policy_iteration(
+        action_values(mdp, values, gamma=gamma, reward=reward), evaluate, tol=tol
+    )
 
 
 def policy_evaluation(

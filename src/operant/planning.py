@@ -69,8 +69,7 @@ def value_iteration(
     Raises:
         ValueError: If an argument is out of range or has the wrong shape.
 
-    Source: Dynamic Programming (Bellman, 1957); Dynamic Programming and Markov Processes (Howard,
-    1960), policy improvement.
+    Source: Dynamic Programming (Bellman, 1957).
 
     >>> chain = TabularMDP(
     ...     next_state=np.array([[0, 1], [0, -1]]), reward=np.array([[0.0, 0.0], [0.0, 1.0]]),
@@ -90,16 +89,20 @@ def value_iteration(
         return values, _backup(mdp, reward, gamma, values)
 
     values = fixed_point(improve, np.zeros(mdp.num_states), gamma=gamma, tol=tol)
-    return best_plan(_backup(mdp, reward, gamma, values), evaluate, tol=tol)
+    return policy_iteration(_backup(mdp, reward, gamma, values), evaluate, tol=tol)
 
 
-def best_plan(q: Float, evaluate: Callable[[Int], tuple[Float, Float]], *, tol: float) -> Plan:
+def policy_iteration(
+    q: Float, evaluate: Callable[[Int], tuple[Float, Float]], *, tol: float
+) -> Plan:
     """Improve a greedy policy until nothing but rounding could, and return what it is worth.
 
     Args:
         q: (S, A) action values, near the optimal ones.
         evaluate: From a policy, (S,), to its values, (S,), and its action values, (S, A).
         tol: Slack of :attr:`Plan.optimal_actions`, in units of return.
+
+    Source: Dynamic Programming and Markov Processes (Howard, 1960).
     """
     policy, states = q.argmax(axis=1), np.arange(len(q))
     values, q = evaluate(policy)

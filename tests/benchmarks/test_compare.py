@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from PIL import Image
 from rich.console import Console
 
 from operant.benchmarks.compare import Comparison, compare
-from operant.errors import GammaMismatchError, OperantError, UnknownIdError
+from operant.envs.literature import room_nav
+from operant.errors import GammaMismatchError, MissingExtraError, OperantError, UnknownIdError
 from operant.reward_design import RewardDesign, make_design, shape
 from operant.reward_design.base import DesignSpec
 from operant.reward_design.metrics.starc import starc_distance
+from operant.reward_design.shaping.exprd import design_explicable
 from operant.types import RewardTerms, Transition
 
 ENV = "SparseKey-5x5-v0"
@@ -92,7 +95,21 @@ def test_designs_that_cannot_be_compared_are_named_with_the_reason() -> None:
         compare(ENV, ["potentail"], gamma=0.99)
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "RoomNav-v0"])
+def test_where_chance_plays_a_part_the_model_has_probabilities() -> None:
+    made = compare("RoomNav-v0", ["exprd", "none", Negated()], gamma=0.95)
+    assert (made.labels, made.states) == (("true", "exprd", "none", "negated"), 49)
+    assert made.exact
+    assert between(made, "true", "none") < 1e-12
+    assert between(made, "true", "negated") == pytest.approx(2.0)
+    mdp = room_nav.model()
+    table = design_explicable(mdp, gamma=0.95).reward
+    expected = starc_distance(mdp, mdp.reward, table, gamma=0.95)
+    assert between(made, "true", "exprd") == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(OperantError, match=r"'potential' reads features .*with samples instead"):
+        compare("RoomNav-v0", ["potential"], gamma=0.95)
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "LineKey-v0"])
 def test_envs_without_a_list_of_states_are_refused_with_a_way_out(env_id: str) -> None:
     with pytest.raises(OperantError, match="or estimate the distances with samples"):
         compare(env_id, ["none"], gamma=0.99)
@@ -140,6 +157,13 @@ def test_estimates_know_shaping_and_negation_and_carry_their_noise() -> None:
 def test_estimates_work_with_foreign_envs() -> None:
     made = compare("CartPole-v1", ["none", Negated()], gamma=0.9, samples=2_000)
     np.testing.assert_allclose(made.matrix[0], [0, 0, 2], atol=1e-9)
+
+
+@pytest.mark.parametrize("samples", [0, 60])
+def test_scipy_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, samples: int) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    with pytest.raises(MissingExtraError, match=r"'scipy' is not .*operant\[theory\]"):
+        compare("Empty-5x5-v0", [Negated()], gamma=0.9, samples=samples)
 
 
 def test_a_reward_never_seen_is_not_compared() -> None:

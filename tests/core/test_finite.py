@@ -11,7 +11,14 @@ from scipy.optimize import linprog
 
 from operant import finite, planning
 from operant.errors import OperantError
-from operant.finite import ModelOf, occupancy, policy_evaluation, random_mdp, with_probabilities
+from operant.finite import (
+    FiniteMDP,
+    ModelOf,
+    occupancy,
+    policy_evaluation,
+    random_mdp,
+    with_probabilities,
+)
 from operant.tabular import TabularMDP, every_transition
 
 
@@ -48,6 +55,28 @@ def test_values_solve_the_linear_program(ends: float) -> None:
         np.ones(7), A_ub=below.reshape(-1, 7), b_ub=-mdp.reward.ravel(), bounds=(None, None)
     )
     assert np.allclose(finite.value_iteration(mdp, gamma=gamma).values, program.x, atol=1e-7)
+
+
+def test_values_are_optimal_to_rounding_though_the_sweeps_are_not() -> None:
+    """A loop that pays 1, or 4e-10 less than it is worth at once: less than the sweeps can tell."""
+    after, reward = np.zeros((3, 2, 3)), np.zeros((3, 2))
+    after[0, 0, 1] = after[0, 1, 2] = after[1, :, 1] = 1.0
+    reward[1], reward[2] = 1.0, 100 - 4e-10
+    mdp = FiniteMDP(transition=after, reward=reward, start=np.eye(3)[0])
+    plan = finite.value_iteration(mdp, gamma=0.99)
+    assert plan.values[0] == pytest.approx(99.0, abs=1e-12)
+    assert plan.values == pytest.approx(plan.q.max(axis=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("tol", [1e-9, 1e-2, 10.0])
+def test_however_coarse_the_sweeps_the_values_are_optimal(tol: float) -> None:
+    for seed in range(5):
+        mdp = random_mdp(np.random.default_rng(seed), states=6, actions=4, ends=0.05)
+        plan = finite.value_iteration(mdp, gamma=0.95, tol=tol)
+        judge = np.zeros(6)
+        for _ in range(1000):
+            judge = finite.action_values(mdp, judge, gamma=0.95).max(axis=1)
+        assert plan.values == pytest.approx(judge, abs=1e-11)
 
 
 def test_values_and_occupancies_tell_the_same_return() -> None:

@@ -96,6 +96,22 @@ def test_random_mdp_against_a_linear_solve_of_every_policy(seed) -> None:
     np.testing.assert_allclose(plan.q.max(axis=1), best, atol=1e-12)
 
 
+def test_values_are_optimal_to_rounding_though_the_sweeps_are_not() -> None:
+    """A loop that pays 1, or 4e-10 less than it is worth at once: less than the sweeps can tell."""
+    mdp = mdp_of([[1, 2], [1, 1], [-1, -1]], [[0, 0], [1, 1], [100 - 4e-10] * 2])
+    plan = value_iteration(mdp, gamma=0.99)
+    assert plan.values[0] == pytest.approx(99.0, abs=1e-12)
+    assert plan.values == pytest.approx(plan.q.max(axis=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 10.0])
+def test_however_coarse_the_sweeps_the_values_are_optimal(tol: float) -> None:
+    for seed in range(5):
+        mdp = random_mdp(seed, states=30)
+        exact, coarse = (value_iteration(mdp, gamma=0.95, tol=each) for each in (1e-12, tol))
+        assert coarse.values == pytest.approx(exact.values, abs=1e-12)
+
+
 def test_frozen_lake() -> None:
     mdp = frozen_lake()
     plan = value_iteration(mdp, gamma=0.9)

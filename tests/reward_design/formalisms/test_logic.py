@@ -110,6 +110,35 @@ def test_the_deepest_formula_that_is_read_can_be_used():
 
 
 @given(STEP)
+def test_the_valuations_of_integers_stand_for_all_integers_and_are_some(formula):
+    """Every combination of truths on all integers around is among theirs, and no other."""
+    words = list(dict.fromkeys(atoms(formula)))
+    named = dict.fromkeys(word.name for word in words)
+    choices = [[0.0, 1.0] if name in ("a", "lit_2") else range(-11, 12) for name in named]
+    rows = list(itertools.product(*choices))
+    grid = np.array(rows, np.float64).reshape(len(rows), len(named))
+    everywhere = dict(zip(named, grid.T, strict=True))
+    chosen, count = valuations(words, whole=["x", "y"])
+    assert all((values == np.round(values)).all() for values in chosen.values())
+    truths = [
+        {tuple(row) for row in np.array([holds(w, values, size) for w in words]).T.tolist()}
+        for values, size in ((everywhere, len(grid)), (chosen, count))
+    ]
+    assert truths[0] == truths[1]
+
+
+@pytest.mark.parametrize("number", [1e17, -1e17, 1e300, 2.0**53, 1.7e308, -1.7e308, 1e-320])
+def test_there_are_values_below_and_above_every_number(number):
+    for whole in ((), ("x",)):
+        values, _ = valuations([Atom("x", ">", number), Atom("x", "<", -number)], whole=whole)
+        for bound in (-number, number):
+            assert (values["x"] < bound).any()
+            assert (values["x"] > bound).any()
+        assert np.isfinite(values["x"]).all()
+        assert (np.abs(values["x"]) < abs(number)).any()
+
+
+@given(STEP)
 def test_the_valuations_stand_for_all_values(formula):
     """Every combination of truths on a fine grid of values is among those of the valuations."""
     words = list(dict.fromkeys(atoms(formula)))

@@ -132,6 +132,54 @@ def test_misused_features_are_found_with_their_position(guard, reason):
         machine.check_features(table)
 
 
+def typed(dtype: str) -> list[Feature]:
+    return [
+        Feature(name="level", description="", low=0, high=5, dtype=dtype),
+        Feature(name="lit", description="", low=0, high=1, dtype="bool"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "example"),
+    [
+        ("level < 1", "level > 0", "level = 0.5"),
+        ("level <= 1", "level > 1.5", None),
+        ("level < 3 & lit", "level > 2", "level = 2.5, lit = 1"),
+        ("level != 0 & level != 1", "level < 1 & level > 0", "level = 0.5"),
+    ],
+)
+def test_whether_guards_overlap_depends_on_the_type_of_a_number(one, other, example):
+    machine = parse_machine(f"initial a\na -> b: {one}\na -> c: {other}")
+    machine.check_features(typed("int"))
+    if example is None:
+        machine.check_features(typed("float"))
+    else:
+        with pytest.raises(FormulaError, match=rf"two ways .* both hold where {example}") as caught:
+            machine.check_features(typed("float"))
+        assert (caught.value.line, caught.value.column) == (3, 9)
+
+
+def test_guards_that_overlap_for_integers_are_refused_at_once():
+    with pytest.raises(FormulaError, match="both hold where level = 1"):
+        parse_machine("initial a\na -> b: level < 2\na -> c: level > 0")
+    with pytest.raises(FormulaError, match=r"both hold where level = 1e\+17"):
+        parse_machine("initial a\na -> b: level >= 1e17\na -> c: level <= 1e17")
+
+
+@pytest.mark.parametrize("guard", ["level < 1e17", "level > 1e17", "level > -1e300", "level < 0"])
+def test_large_numbers_have_neighbours(guard):
+    parse_machine(f"initial a\na -> b: {guard}").check_features(typed("int"))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.9])
+def test_values_count_the_reward_of_stopping_where_it_is_the_best(gamma):
+    """Only the end pays, in b or c: at once, by staying, or on the way through a."""
+    machine = parse_machine("initial a\na -> b: x\nb -> c: x / -1\nend b / 2\nend c / 10")
+    # a: stop in b for 2, or go on to c; b: stay for 2, or pay 1 to stop in c; c: stay
+    expected = [max(2.0, gamma * 9.0), 9.0, 10.0]
+    assert machine.values(gamma) == pytest.approx(expected, abs=1e-9)
+
+
 def test_values_of_a_chain_are_powers_of_the_discount():
     machine = parse_machine("initial a\nterminal d\na->b: x\nb->c: x\nc->d: x / 1")
     assert machine.values(0.9) == pytest.approx([0.81, 0.9, 1.0, 0.0], abs=1e-12)

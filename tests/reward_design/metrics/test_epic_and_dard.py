@@ -85,6 +85,22 @@ def test_shaped_and_scaled_copies_are_the_same(distance, ends: float, seed: int)
 
 
 @BOTH
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+def test_the_size_of_a_reward_does_not_count_however_large_or_small(distance, size: float) -> None:
+    mdp, reward, *_ = world()
+    assert distance(mdp, reward, size * reward, gamma=GAMMA) < 1e-13
+    assert distance(mdp, reward, -size * reward, gamma=GAMMA) == pytest.approx(1.0, abs=1e-12)
+
+
+@BOTH
+def test_a_reward_of_nothing_but_shaping_is_not_what_its_rounding_says(distance) -> None:
+    mdp, reward, _, rng = world()
+    shaping = potential_shaping(100 * rng.normal(size=6), gamma=GAMMA)
+    nothing = np.broadcast_to(shaping, reward.shape)
+    assert distance(mdp, reward, nothing, gamma=GAMMA) == pytest.approx(0.5, abs=1e-12)
+
+
+@BOTH
 @pytest.mark.parametrize("seed", range(5))
 def test_redistribution_over_successors_is_told_apart_where_starc_sees_none(
     distance, seed: int
@@ -120,7 +136,8 @@ def test_sampled_epic_cancels_shaping_exactly_and_comes_near_the_exact_distance(
     mdp, one, other, rng = world(states=8)
     potential = 10 * rng.normal(size=8)
     shaped = 2 * one + 2 * potential_shaping(potential, gamma=GAMMA)
-    rewards = [lambda s, a, t, table=table: table[s, a, t] for table in (one, other, shaped, -one)]
+    tables = [one, other, shaped, -one, np.broadcast_to(shaped - 2 * one, one.shape), 1e200 * one]
+    rewards = [lambda s, a, t, table=table: table[s, a, t] for table in tables]
     found = sampled_epic(
         rewards,
         states=np.arange(8),
@@ -129,7 +146,9 @@ def test_sampled_epic_cancels_shaping_exactly_and_comes_near_the_exact_distance(
         rng=np.random.default_rng(1),
         samples=4096,
     )
-    np.testing.assert_allclose(found[0, 2:], [0.0, 1.0], atol=1e-12)
+    np.testing.assert_allclose(found[0, 2:4], [0.0, 1.0], atol=1e-12)
+    assert found[0, 4] == pytest.approx(0.5, abs=1e-12)  # nothing but shaping
+    assert found[0, 5] < 1e-12
     exact = epic_distance(mdp, one, other, gamma=GAMMA)
     assert found[0, 1] == pytest.approx(exact, abs=0.03)
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
+from operant.errors import MissingExtraError
 from operant.reward_design.metrics import sampled
 from operant.reward_design.metrics.sampled import sampled_starc
 from operant.reward_design.metrics.starc import starc_matrix
@@ -86,6 +89,20 @@ def test_a_reward_of_nothing_but_shaping_is_trivial() -> None:
     shaping = paid[1] / 2 - paid[0]
     found = sampled_starc(np.stack([paid[0], shaping]), *rows, gamma=GAMMA, rng=rng)
     assert found.matrix[0, 1] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_size_of_a_reward_does_not_count_however_large_or_small() -> None:
+    *_, paid, rows, rng = played(2_000)
+    sized = np.stack([paid[0], 1e-200 * paid[0], -1e200 * paid[0], 0 * paid[0]])
+    found = sampled_starc(sized, *rows, gamma=GAMMA, rng=rng)
+    np.testing.assert_allclose(found.matrix[0], [0.0, 0.0, 2.0, 1.0], atol=1e-9)
+
+
+def test_scipy_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, paid, rows, rng = played(10)
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    with pytest.raises(MissingExtraError, match="theory"):
+        sampled_starc(paid, *rows, gamma=GAMMA, rng=rng)
 
 
 def test_bad_arguments_are_refused() -> None:

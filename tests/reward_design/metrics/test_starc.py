@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operant.errors import MissingExtraError
 from operant.finite import (
     FiniteMDP,
     policy_evaluation,
@@ -127,6 +129,30 @@ def test_a_constant_counts_for_nothing_where_episodes_do_not_end(world: dict) ->
     world["ends"] = 0.0
     mdp, reward, *_ = drawn(**world)
     assert starc_distance(mdp, reward, reward + 5.0, gamma=world["gamma"]) < 1e-9
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("gamma", [0.9, 0.99, 0.999])
+@pytest.mark.parametrize("constant", [1e3, 1e6])
+def test_a_large_constant_costs_no_more_digits_than_it_takes(
+    form: str, gamma: float, constant: float
+) -> None:
+    """Attainable: it is removed by values of constant / (1 - gamma), which are rounded."""
+    for seed in range(5):
+        mdp = random_mdp(np.random.default_rng(seed), states=6, actions=3)
+        attainable = np.finfo(float).eps * constant / (1 - gamma)
+        apart = starc_distance(mdp, mdp.reward, mdp.reward + constant, gamma=gamma, form=form)
+        assert apart < 5 * attainable
+        if (constant, gamma) == (1e3, 0.99):
+            assert apart < 1e-9
+
+
+@pytest.mark.parametrize("form", [*FORMS, "val_potential"])
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+def test_the_size_of_a_reward_does_not_count_however_large_or_small(form: str, size: float) -> None:
+    mdp, reward, *_ = drawn(1, 5, 3, 0.1, 0.9)
+    matrix = starc_matrix(mdp, [reward, size * reward, -size * reward], gamma=0.9, form=form)
+    np.testing.assert_allclose(matrix, [[0, 0, 2], [0, 0, 2], [2, 2, 0]], atol=1e-12)
 
 
 @settings(max_examples=50)
@@ -273,6 +299,9 @@ def test_bad_arguments_are_refused() -> None:
     mdp = random_mdp(np.random.default_rng(0), states=3, actions=2)
     with pytest.raises(ValueError, match=r"gamma must lie in \[0, 1\), got 1"):
         starc_distance(mdp, mdp.reward, mdp.reward, gamma=1.0)
+    bad = np.where(mdp.reward == mdp.reward.max(), np.inf, mdp.reward)
+    with pytest.raises(ValueError, match="reward must be finite, got inf at"):
+        starc_distance(mdp, mdp.reward, bad, gamma=0.9)
     with pytest.raises(ValueError, match="form must be 'val' or 'minimal', got 'least'"):
         starc_distance(mdp, mdp.reward, mdp.reward, gamma=0.9, form="least")
     with pytest.raises(ValueError, match=r"a norm must be one of l1, weighted_l1, .* got 'l3'"):
@@ -284,3 +313,11 @@ def test_bad_arguments_are_refused() -> None:
     world = deterministic(0)
     with pytest.raises(ValueError, match="needs a FiniteMDP, got a TabularMDP"):
         starc_distance(world, world.reward, world.reward, gamma=0.9, form="val_potential")
+
+
+@pytest.mark.parametrize("module", ["scipy.sparse", "scipy.linalg"])
+def test_scipy_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    for mdp in (deterministic(0), random_mdp(np.random.default_rng(0), states=3, actions=2)):
+        with pytest.raises(MissingExtraError, match=r"'scipy' is not .*operant\[theory\]"):
+            starc_distance(mdp, mdp.reward, mdp.reward, gamma=0.9)

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operant.envs.literature import line_key, room_nav
-from operant.finite import FiniteMDP, policy_evaluation, random_mdp, value_iteration
-from operant.reward_design.metrics.informativeness import step_informativeness
+from operant.finite import FiniteMDP, occupancy, policy_evaluation, random_mdp, value_iteration
 from operant.reward_design.shaping.exp_adard import ExpAdaRD, adaptive_gain
 from operant.reward_design.shaping.teaching import solve_teacher
 from operant.testing import check_design
@@ -30,6 +29,27 @@ def some_policy(seed: int, mdp: FiniteMDP) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.ones(mdp.num_actions), mdp.num_states)
 
 
+def criterion(mdp, reward, policy, *, gamma: float, exploration: float) -> float:
+    """I_1 by its definition: a sum over states and actions, from exact values and occupancies."""
+    plan = value_iteration(mdp, gamma=gamma)
+    teacher = (1 - exploration) * np.eye(mdp.num_actions)[plan.policy]
+    teacher += exploration / mdp.num_actions
+    visits = [occupancy(mdp, each, gamma=gamma) for each in (teacher, policy)]
+    shares = [each / each.sum() for each in visits]
+    total = 0.0
+    for s in range(mdp.num_states):
+        advantage = plan.q[s] - plan.values[s]
+        for a in range(mdp.num_actions):
+            total += (
+                shares[0][s]
+                * shares[1][s]
+                * policy[s, a] ** 2
+                * (advantage[a] - policy[s] @ advantage)
+                * (reward[s, a] - policy[s] @ reward[s])
+            )
+    return total
+
+
 def optimal_for_the_truth(mdp: FiniteMDP, reward: np.ndarray, gamma: float) -> bool:
     true = value_iteration(mdp, gamma=gamma, tol=1e-6)
     found = value_iteration(mdp, gamma=gamma, reward=reward, tol=1e-6)
@@ -45,7 +65,7 @@ def test_gain_is_the_gradient_of_the_criterion(seed: int, epsilon: float) -> Non
     mdp = drawn(seed)
     policy, reward = some_policy(seed, mdp), np.random.default_rng(seed).normal(size=(6, 3))
     gain = adaptive_gain(solve_teacher(mdp, gamma=GAMMA), policy, epsilon=epsilon)
-    expected = step_informativeness(mdp, reward, policy, gamma=GAMMA, exploration=epsilon)
+    expected = criterion(mdp, reward, policy, gamma=GAMMA, exploration=epsilon)
     assert (gain * reward).sum() == pytest.approx(expected, abs=1e-12)
 
 
@@ -139,10 +159,22 @@ def test_structured_rewards_of_the_published_worlds(world: str) -> None:
         assert np.ptp(design.table[leaves == leaf], axis=0).max() == 0.0
     assert optimal_for_the_truth(mdp, design.table, 0.95)
     judged = [
-        step_informativeness(mdp, reward, policy, gamma=0.95, exploration=0.3)
+        criterion(mdp, reward, policy, gamma=0.95, exploration=0.3)
         for reward in (design.table, mdp.reward)
     ]
     assert judged[0] > judged[1]
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_the_size_of_the_true_reward_does_not_matter(size: float) -> None:
+    mdp = drawn(5)
+    scaled = dataclasses.replace(mdp, reward=size * mdp.reward)
+    one = ExpAdaRD(mdp=mdp, gamma=GAMMA, r_max=4.0)
+    other = ExpAdaRD(mdp=scaled, gamma=GAMMA, r_max=4.0 * size)
+    policy = some_policy(5, mdp)
+    assert other.table == pytest.approx(size * one.table, abs=1e-6 * size)
+    assert other.redesign(policy) == pytest.approx(size**2 * one.redesign(policy), rel=1e-6)
+    assert other.table == pytest.approx(size * one.table, abs=1e-6 * size)
 
 
 def test_redesigned_table_is_paid_saved_and_forgotten(attach, transition) -> None:
@@ -190,7 +222,7 @@ def test_by_its_id_it_follows_the_actions_of_a_rollout(attach, transition) -> No
     policy[4] = 1 / 5, 1 / 5, 3 / 5
     assert logged == pytest.approx({"informativeness": judge.redesign(policy)}, abs=1e-12)
     assert design.table == pytest.approx(judge.table, abs=1e-12)
-    expected = step_informativeness(mdp, judge.table, policy, gamma=design.gamma, exploration=0.3)
+    expected = criterion(mdp, judge.table, policy, gamma=design.gamma, exploration=0.3)
     assert logged["informativeness"] == pytest.approx(expected, abs=1e-9)
 
 
