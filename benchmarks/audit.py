@@ -10,12 +10,13 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
+from operant.benchmarks.audit_judge import Judge
 from operant.benchmarks.gif import BACKGROUND, MAX_FRAMES, STRIP, captioned, encode
 from operant.errors import OperantError
-from operant.finite import ModelOf
+from operant.finite import FiniteMDP, ModelOf
 from operant.reward_design import DesignContext, RewardDesign
 from operant.reward_design.adapters.transitions import feature_table
-from operant.reward_design.audit import Audit, Counterexample, audit
+from operant.reward_design.audit import Audit, Counterexample, audit, audit_model
 from operant.reward_design.audit.markov import compare_rewards
 from operant.seeding import SeedTree
 from operant.tabular import TabularMDP
@@ -52,15 +53,16 @@ def audit_levels(
     """Audit a design on levels of an env.
 
     Args:
-        env_id: Gymnasium id of an env that can enumerate itself (``unwrapped.tabular_mdp()``).
+        env_id: Gymnasium id of an env that can enumerate itself (``unwrapped.tabular_mdp()``), or
+            of one with chance and an exact model (``unwrapped.finite_mdp()``).
         design: A design, or ``"proxy"`` for the env's own proxy reward.
         gamma: Discount of the agent, in [0, 1).
         seeds: Seeds of the levels.
         env_kwargs: Arguments of the env.
 
     Raises:
-        OperantError: If the env cannot be enumerated, chance plays a part in it, it has no proxy
-            reward, or the design cannot be audited on it.
+        OperantError: If the env cannot be enumerated, has chance and no model, pays something else
+            than its true reward, has no proxy reward, or the design cannot be audited on it.
         ValueError: If gamma is out of range, or a level has too many states.
     """
     env = gym.make(env_id, **(env_kwargs or {}))
@@ -75,13 +77,32 @@ def audit_levels(
 
 def _audit(env: gym.Env[Any, Any], design: RewardDesign | str, gamma: float, seed: int) -> Audit:
     env.reset(seed=seed)
+    judge = Judge(env, design, gamma, seed)
+    model = _model(env)
+    if model is not None:
+        if isinstance(design, str):
+            raise OperantError(
+                f"chance plays a part in {env.unwrapped}, and its model tells no proxy reward; "
+                "audit a design by its id"
+            )
+        return audit_model(model, design, _context(env, gamma, seed), judge.play)
     mdp, max_steps = enumerated(env), env.get_wrapper_attr("max_steps")
-    if isinstance(design, str):
-        if mdp.proxy_reward is None:
-            raise OperantError(f"{env.unwrapped} has no proxy reward; audit a design by its id")
+    judge.require_true(mdp)
+    if not isinstance(design, str):
+        found = audit(mdp, design, _context(env, gamma, seed), max_steps=max_steps)
+    elif mdp.proxy_reward is not None:
         proxy = mdp.proxy_reward
-        return compare_rewards(mdp, proxy, name=PROXY, gamma=gamma, max_steps=max_steps)
-    context = DesignContext(
+        found = compare_rewards(mdp, proxy, name=PROXY, gamma=gamma, max_steps=max_steps)
+    else:
+        raise OperantError(f"{env.unwrapped} has no proxy reward; audit a design by its id")
+    if found.counterexample is not None:
+        for episode in (found.counterexample.hack, found.counterexample.honest):
+            judge.require_earned(episode)
+    return found
+
+
+def _context(env: gym.Env[Any, Any], gamma: float, seed: int) -> DesignContext:
+    return DesignContext(
         observation_space=env.observation_space,
         action_space=env.action_space,
         features=feature_table(env),
@@ -90,7 +111,20 @@ def _audit(env: gym.Env[Any, Any], design: RewardDesign | str, gamma: float, see
         seed=SeedTree(seed).seed("design"),
         model=ModelOf(env.spec),
     )
-    return audit(mdp, design, context, max_steps=max_steps)
+
+
+def _model(env: gym.Env[Any, Any]) -> FiniteMDP | None:
+    """Return the level's model if chance plays a part and its family has one, else None."""
+    base: Any = env.unwrapped
+    if not hasattr(base, "finite_mdp") or not _stochastic(base) or not base.simulator.family.model:
+        return None
+    model: FiniteMDP = base.finite_mdp()
+    return model
+
+
+def _stochastic(base: Any) -> bool:
+    stochastic: bool = base.simulator.family.stochastic(base.simulator.size)
+    return stochastic
 
 
 def enumerated(env: gym.Env[Any, Any]) -> TabularMDP:
@@ -106,7 +140,7 @@ def enumerated(env: gym.Env[Any, Any]) -> TabularMDP:
             f"{base} cannot enumerate its states (no tabular_mdp()); use a gridworld, see "
             "operant envs --tag gridworld"
         )
-    if base.simulator.family.stochastic(base.simulator.size):
+    if _stochastic(base):
         raise OperantError(
             f"chance plays a part in {base.simulator.family.name} with these options, and only "
             "deterministic levels are enumerated; use another env"
@@ -121,6 +155,7 @@ def animate(
     *,
     seed: int,
     env_kwargs: Mapping[str, Any] | None = None,
+    title: str = "best for the design",
 ) -> bytes:
     """Draw both policies of a counterexample side by side, with their returns, as a GIF.
 
@@ -129,13 +164,14 @@ def animate(
         counterexample: What the audit found.
         seed: Seed of the level.
         env_kwargs: Arguments of the env.
+        title: Caption of the design's policy, see :attr:`Audit.hack_title`.
 
     Returns:
         GIF bytes of at most ``MAX_FRAMES`` steps; a shorter episode waits for the longer one.
     """
     sides = []
-    for title, episode in (
-        ("best for the design", counterexample.hack),
+    for name, episode in (
+        (title, counterexample.hack),
         ("truly best", counterexample.honest),
     ):
         env = gym.make(env_id, render_mode="rgb_array", **(env_kwargs or {}))
@@ -146,7 +182,7 @@ def animate(
             frames.append(Image.fromarray(np.asarray(env.render())))
         env.close()
         returns = f"true {episode.true_return:.3g}, designed {episode.designed_return:.3g}"
-        text = f"{title} ({len(episode.actions)} steps)\n{returns}"
+        text = f"{name} ({len(episode.actions)} steps)\n{returns}"
         size = max(frames[0].width, WIDTH), frames[0].height + STRIP
         sides.append([captioned(frame, text, size) for frame in frames])
     length = max(map(len, sides))

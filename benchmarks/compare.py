@@ -108,7 +108,9 @@ class Comparison:
         Raises:
             ValueError: If the suffix is another one.
         """
-        write_matrix(Path(path), self.labels, self.matrix, title=self.title, subtitle=self.basis)
+        noise = "" if self.floor is None else f"; noise up to {self.floor.max():.2f}"
+        subtitle = f"{self.basis}{noise}"
+        write_matrix(Path(path), self.labels, self.matrix, title=self.title, subtitle=subtitle)
         return Path(path)
 
 
@@ -128,7 +130,8 @@ def compare(
 
     Args:
         env_id: Gymnasium id.
-        designs: Designs, or ids of designs with default arguments.
+        designs: Designs, or ids of designs with default arguments; the id ``"proxy"`` changes
+            nothing, because an env's proxy reward is always compared.
         gamma: Discount of the agent, in [0, 1).
         seed: Seed of the level.
         metric: One of ``operant.reward_design.metrics.list_metrics()`` that reads only what the
@@ -152,7 +155,8 @@ def compare(
         raise ValueError(f"samples must be >= 0, got {samples}")
     _check_metric(metric, sampled=samples > 0)
     scipy_module("sparse")  # whoever lacks it hears of it at once, not after having played
-    made = [copy.deepcopy(as_design(design)) for design in designs]  # may be in use elsewhere
+    given = [as_design(design) for design in designs if design != PROXY]
+    made = [copy.deepcopy(design) for design in given]  # they may be in use elsewhere
     for design in made:
         _check_design(design, sampled=samples > 0)
     common = {"env_id": env_id, "seed": seed, "gamma": gamma, "metric": metric}
@@ -224,7 +228,13 @@ def _model(env: gym.Env[Any, Any]) -> MDP:
 
 def _designed(mdp: MDP, design: RewardDesign, context: DesignContext) -> Float:
     if isinstance(mdp, FiniteMDP):
-        return designed_reward(mdp, design, context)
+
+        def attach(slots: int) -> RewardDesign:
+            fresh = copy.deepcopy(design)
+            fresh.setup(dataclasses.replace(context, num_envs=slots))
+            return fresh
+
+        return designed_reward(mdp, attach)
     design.setup(context)
     paid: Float = design(every_transition(mdp)).total.reshape(mdp.reward.shape)
     return paid
@@ -268,7 +278,8 @@ def _check_seen(labels: Sequence[str], rewards: Float) -> None:
         if not reward.any():
             raise OperantError(
                 f"reward {label!r} was 0 in all {reward.size:,} transitions of random play, so "
-                "they tell nothing about it; take more samples, or compute exactly"
+                "they tell nothing about it; take more samples, or compute exactly where "
+                "states can be enumerated"
             )
 
 

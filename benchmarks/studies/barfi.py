@@ -332,8 +332,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=float, default=1.0, help="share of the training budget")
     parser.add_argument("--out", type=Path, default=Path("results/barfi"), help="folder to fill")
     options = parser.parse_args(arguments)
+    if options.seeds < 1 or not 0 < options.share <= 1:
+        parser.error("--seeds must be >= 1, and --share lie in (0, 1]")
+    options.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     runs = study(options.seeds, share=options.share)
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "barfi.json").write_text(json.dumps([dataclasses.asdict(run) for run in runs]))
     (options.out / "barfi_curves.png").write_bytes(draw(runs))
     (options.out / "barfi.md").write_text(table(runs) + "\n")

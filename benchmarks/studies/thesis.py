@@ -297,6 +297,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="factor of the episodes")
     parser.add_argument("--write", type=Path, help="folder for the results and the plots")
     arguments = parser.parse_args(argv)
+    if arguments.seeds < 1 or not arguments.scale > 0:
+        parser.error("--seeds must be >= 1 and --scale > 0")
+    if arguments.write is not None:
+        arguments.write.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     began = time.perf_counter()
     results = study(seeds=arguments.seeds, scale=arguments.scale)
     console, table = Console(), Table(*COLUMNS)

@@ -29,20 +29,26 @@ class Episode:
 class Counterexample:
     """A policy that is best for the design and not for the truth.
 
-    Both policies are stationary, and play on for ever where nothing ends the episode; the episodes
-    are their first steps, up to the time limit.
+    Where it was planned for, both policies are stationary, and play on for ever where nothing ends
+    the episode; the episodes are their first steps, up to the time limit. Where it was searched
+    for, the two episodes are all there is, and the time limit ends them for good. Where chance
+    plays a part, values are expectations, and each episode is what happened when its policy was
+    played once in the env.
 
     Attributes:
         path: Actions from the level's start to the first state in which the policies part; where
-            the best policy of the design never gets into one, the way to the nearest such state.
+            the best policy of the design never gets into one, the way to the nearest such state
+            (empty where chance decides the way).
         on_the_way: True if the design's best policy gets into that state by itself.
         design_action: What the design makes best there.
         true_actions: What is truly best there.
         true_value: Best true value of that state, discounted.
         reached_value: True value of the design's policy there, discounted.
         hack: The episode of a policy that is best for the design and, among those, worst for the
-            truth; after ``path``, if it does not go there by itself.
-        honest: The episode of a truly best policy, after the same ``path``.
+            truth; after ``path``, if it does not go there by itself. Of a search: an episode that
+            the design likes at least as much as every truly best one.
+        honest: The episode of a truly best policy, after the same ``path``. Of a search: the truly
+            best episode that the design likes most.
     """
 
     path: tuple[int, ...]
@@ -68,14 +74,15 @@ class Audit:
         design: Name of the design.
         preserves_optimal_policy: True if every policy that is best for the design is truly best,
             False if one is not, None if that could not be decided.
-        method: ``"exact"``: all policies compared by planning; ``"certificate"``: the theorem that
-            rewards of equal sum change nothing, its premise checked on ``episodes``;
-            ``"search"``: episodes were looked for that refute it.
+        method: ``"exact"``: all policies compared by planning; ``"certificate"``: the design
+            promises that all episodes get the same extra, which changes nothing, and that was
+            checked on ``episodes``; ``"search"``: episodes were looked for that refute it, so the
+            verdict is never True.
         reason: The verdict in one sentence.
         gamma: Discount of the agent.
-        states: States of the level.
-        states_changed: States in which an action is best for the design and not truly best; None
-            if they were not counted.
+        states: States of the level; of its product with the machine, for a design that has one.
+        states_changed: States in which an action is best for the design and not truly best, and
+            that matters there; None if they were not counted.
         ties_broken: States in which the design gives up actions that are truly as good as the
             best: harmless; None if they were not counted.
         episodes: Episodes that were scored.
@@ -94,6 +101,11 @@ class Audit:
     episodes: int = 0
     counterexample: Counterexample | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def hack_title(self) -> str:
+        """What the counterexample's ``hack`` is, in words: a search does not know the best."""
+        return "found for the design" if self.method == "search" else "best for the design"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -3,275 +3,228 @@
 What such a design pays depends on all of the episode, so its best policy cannot be planned for on
 the states of the env. Two things can still be said on a deterministic level with a time limit:
 
-* If all episodes are given the same extra, the design orders them as the truth does. The audit
-  checks that on episodes of many kinds (wandering, solving, farming what the design pays for).
-* If some episode earns more of the designed reward than *every* truly best episode, then no truly
-  best policy is best for the design. The truly best episodes are enumerated, others are looked for
-  by a beam search.
+* If all episodes are given the same extra, the design orders them as the truth does. That is a
+  theorem about designs that promise it (``spec.invariance``); the audit checks its premise on
+  episodes of many kinds (wandering, solving, farming what the design pays for).
+* If an episode that is not truly best earns at least as much of the designed reward as *every*
+  truly best one, then something that is best for the design is not truly best. The truly best
+  episodes are enumerated, others are looked for by a beam search.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from operant.planning import Plan, value_iteration
 from operant.reward_design.audit.findings import Audit, Counterexample, Episode
-from operant.reward_design.audit.markov import FLAGGED, SLACK
-from operant.reward_design.base import RewardDesign
-from operant.tabular import TabularMDP, every_transition
-from operant.types import Float, Transition, take_rows
-
-Attach = Callable[[int], RewardDesign]
-"""Returns a fresh design, set up for a number of slots."""
+from operant.reward_design.audit.level import AuditedLevel, Play
+from operant.reward_design.audit.plans import FLAGGED, best_plan, unit
 
 SAMPLES = 64
-"""Episodes that wander before they solve the level, and as many that only wander."""
+"""Episodes that wander before they solve the level."""
 BEAM = 32
 """Episodes that a search keeps at each step."""
+LONGEST = 60
+"""Steps of a search; the most promising episode of each is finished by what is truly best."""
 MOST_BEST = 4_000
 """More partial episodes than this, all truly best, are not enumerated."""
+ROUNDING = 1e-11
+"""Returns that differ by less than this part of what was paid are equal."""
+
+Choose = Callable[[Play], int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Node:
-    """An episode so far: where it is, what was done and paid, and the design that remembers it."""
-
-    state: int
-    actions: tuple[int, ...]
-    true: float
-    designed: float
-    success: bool
-    design: RewardDesign
-
-
-class _World:
-    """A level whose every transition can be shown to a design."""
-
-    def __init__(self, mdp: TabularMDP, attach: Attach, gamma: float, max_steps: int) -> None:
-        self.mdp, self.gamma, self.max_steps = mdp, gamma, max_steps
-        self._attach, self._every = attach, every_transition(mdp)
-
-    def begin(self) -> _Node:
-        """Return an episode of no steps."""
-        return _Node(0, (), 0.0, 0.0, False, self._attach(1))
-
-    def after(self, node: _Node, action: int) -> _Node:
-        """Return the episode with one more step; the one before can be continued otherwise."""
-        return self._step(node, action, _copy(node.design))
-
-    def play(self, node: _Node, choose: Callable[[_Node], int]) -> _Node:
-        """Play an episode to its end."""
-        design = _copy(node.design)
-        while not self.over(node):
-            node = self._step(node, choose(node), design)
-        return node
-
-    def over(self, node: _Node) -> bool:
-        """Tell whether an episode has ended."""
-        return node.state < 0 or len(node.actions) >= self.max_steps
-
-    def _step(self, node: _Node, action: int, design: RewardDesign) -> _Node:
-        step = len(node.actions)
-        pair = node.state * self.mdp.num_actions + action
-        t = self._transition(pair, step)
-        paid = float(design(t).total[0])
-        discount = self.gamma**step
-        return _Node(
-            int(self.mdp.next_state[node.state, action]),
-            (*node.actions, action),
-            node.true + discount * float(t.reward[0]),
-            node.designed + discount * paid,
-            bool(self.mdp.success[node.state, action]),
-            design,
-        )
-
-    def _transition(self, pair: int, step: int) -> Transition:
-        """Return one transition as the ``step``-th of an episode, in slot 0."""
-        rows, every = np.array([pair]), self._every
-        late = step + 1 >= self.max_steps
-        return Transition(
-            obs=take_rows(every.obs, rows),
-            action=every.action[rows],
-            next_obs=take_rows(every.next_obs, rows),
-            reward=every.reward[rows],
-            terminated=every.terminated[rows],
-            truncated=~every.terminated[rows] & late,
-            features={name: value[rows] for name, value in every.features.items()},
-            prev_features={name: value[rows] for name, value in every.prev_features.items()},
-            env_ids=np.zeros(1, np.int64),
-            episode_step=np.array([step]),
-        )
-
-
-def _copy(design: RewardDesign) -> RewardDesign:
-    """Copy a design with its memory; what it knows of the env is shared."""
-    return copy.deepcopy(design, {id(design.context): design.context})
-
-
-def audit_history(
-    mdp: TabularMDP, attach: Attach, *, name: str, gamma: float, max_steps: int, seed: int = 0
-) -> Audit:
+def audit_history(world: AuditedLevel, *, name: str, promised: bool, seed: int = 0) -> Audit:
     """Audit a design whose rewards depend on the episode so far.
 
     Args:
-        mdp: The level.
-        attach: Returns a fresh design for a number of slots.
-        name: What to call it.
-        gamma: Discount of the agent, in [0, 1).
-        max_steps: Time limit in env steps; it ends the episode for good.
+        world: The level and the design.
+        name: What to call the design.
+        promised: True if the design promises to keep the optimal policies.
         seed: Seed of the episodes that are tried.
     """
-    world, plan = _World(mdp, attach, gamma, max_steps), value_iteration(mdp, gamma=gamma)
-    scale = max(1.0, float(np.abs(mdp.reward).max()) / (1.0 - gamma))
-    extras, tried = [], 0
-    for node in _episodes(world, plan, seed):
-        extras.append(node.designed - node.true)
-        tried += 1
-    spread = max(extras) - min(extras)
+    solve = _solve(world)
+    tried = list(_episodes(world, solve, seed))
+    extra = tried[0].designed - tried[0].true
+    same = all(
+        abs(played.designed - played.true - extra) <= _rounding(played, tried[0])
+        for played in tried
+    )
     made = Audit(
         design=name,
         preserves_optimal_policy=True,
         method="certificate",
-        reason=f"all {tried} episodes get the same extra, {np.mean(extras):.4g} discounted, so "
-        "their order is the true one",
-        gamma=gamma,
-        states=mdp.num_states,
-        episodes=tried,
+        reason=f"all {len(tried)} episodes get the same extra, {extra:.4g} discounted, "
+        "as the design promises, so their order is the true one",
+        gamma=world.gamma,
+        states=world.mdp.num_states,
+        episodes=len(tried),
     )
-    if spread <= 1e3 * SLACK * max(scale, max(map(abs, extras))):
+    if same and promised:
         return made
-    found, best = _search(world, plan), _truly_best(world, plan)
-    if best is None:
-        why = "the truly best episodes are too many to compare with"
-    elif found.designed > (limit := max(node.designed for node in best)) + FLAGGED * max(
-        1.0, abs(limit)
-    ) and (found.true < best[0].true - FLAGGED * max(1.0, abs(best[0].true))):
-        honest = max(best, key=lambda node: node.designed)
-        return dataclasses.replace(
-            made,
-            preserves_optimal_policy=False,
-            method="search",
-            reason=f"an episode earns {found.designed - honest.designed:.4g} more of the designed "
-            f"return than every truly best one, and {honest.true - found.true:.4g} less of the "
-            "true return",
-            counterexample=_parting(mdp, plan, found, honest),
-        )
-    else:
-        why = "no episode was found that earns more of it than the truly best ones"
+    best = _truly_best(world)
+    found = _refuting(tried, best, world.rounding)
+    if found is None and best:
+        tried += _search(world, solve)
+        found = _refuting(tried, best, world.rounding)
+    made = dataclasses.replace(
+        made, preserves_optimal_policy=None, method="search", episodes=len(tried)
+    )
+    if found is not None:
+        return _refuted(made, world, found, max(best, key=lambda played: played.designed))
+    extras = [played.designed - played.true for played in tried]
+    spread = "the same" if same else f"between {min(extras):.4g} and {max(extras):.4g}"
+    why = (
+        f"no counterexample was found among {len(tried)}"
+        if best
+        else "the truly best ones are too many to compare with"
+    )
     return dataclasses.replace(
-        made,
-        preserves_optimal_policy=None,
-        method="search",
-        reason=f"episodes get between {min(extras):.4g} and {max(extras):.4g} extra, so nothing is "
-        f"guaranteed; but {why}",
+        made, reason=f"episodes get {spread} extra, and nothing is guaranteed; but {why}"
     )
 
 
-def _episodes(world: _World, plan: Plan, seed: int) -> Iterator[_Node]:
+# ---- episodes -------------------------------------------------------------------------------
+
+
+def _solve(world: AuditedLevel) -> Choose:
+    """Return a truly best policy."""
+    return lambda played: world.best_actions(played)[0]
+
+
+def _farm(world: AuditedLevel) -> Choose:
+    """Return the policy that would be best if the design paid as in an episode's first step."""
+    plan = best_plan(world.mdp, unit(world.first_rewards()), world.gamma)
+    return lambda played: int(plan.policy[played.state])
+
+
+def _episodes(world: AuditedLevel, solve: Choose, seed: int) -> Iterator[Play]:
     """Play episodes of many kinds to their ends."""
     rng, actions = np.random.default_rng(seed), world.mdp.num_actions
 
-    def solve(node: _Node) -> int:
-        return int(plan.policy[node.state])
+    def wander_for(steps: int) -> Choose:
+        def choose(played: Play) -> int:
+            wanders = len(played.actions) < steps
+            return int(rng.integers(actions)) if wanders else solve(played)
 
-    def wander(node: _Node) -> int:  # noqa: ARG001
-        return int(rng.integers(actions))
+        return choose
 
     yield world.play(world.begin(), solve)
     for number in range(SAMPLES):
-        node = world.begin()
-        for _ in range(int(rng.integers(1, 40))):
-            if not world.over(node):
-                node = world.after(node, wander(node))
-        yield world.play(node, solve)
-        if number % 8 == 0:  # they last as long as the time limit
-            yield world.play(world.begin(), wander)
+        yield world.play(world.begin(), wander_for(int(rng.integers(1, 40))))
+        if number % 8 == 0:
+            yield world.play(world.begin(), wander_for(world.max_steps))
     yield world.play(world.begin(), _farm(world))
 
 
-def _farm(world: _World) -> Callable[[_Node], int]:
-    """Return the policy that would be best if the design paid as in an episode's first step."""
-    mdp = world.mdp
-    design = world._attach(mdp.next_state.size)
-    first: Float = design(every_transition(mdp)).total.reshape(mdp.reward.shape)
-    plan = value_iteration(mdp, gamma=world.gamma, reward=first)
-    return lambda node: int(plan.policy[node.state])
+def _search(world: AuditedLevel, solve: Choose) -> list[Play]:
+    """Return the finished episodes of a beam search for designed return.
 
-
-def _search(world: _World, plan: Plan) -> _Node:
-    """Return the finished episode with most designed return that a beam search finds.
-
-    A partial episode is worth what it was paid, plus the true value of where it stands; it is
-    finished by the truly best policy.
+    A partial episode is worth what it was paid, plus the true value of where it stands.
     """
 
-    def hope(node: _Node) -> float:
-        ahead = float(plan.values[node.state]) if node.state >= 0 else 0.0
-        return node.designed + world.gamma ** len(node.actions) * ahead
+    def hope(played: Play) -> float:
+        return played.designed + world.gamma ** len(played.actions) * world.best_value(played)
 
-    def solve(node: _Node) -> int:
-        return int(plan.policy[node.state])
-
-    longest = min(world.max_steps, 60)
-    best = world.play(world.play(world.begin(), _farm(world)), solve)
-    beam = [world.begin()]
-    for _ in range(longest):
+    ended, beam = [], [world.begin()]
+    for _ in range(min(world.max_steps, LONGEST)):
         children = [
-            world.after(node, action)
-            for node in beam
-            if not world.over(node)
+            world.after(played, action)
+            for played in beam
             for action in range(world.mdp.num_actions)
         ]
-        if not children:
+        ended += [child for child in children if world.over(child)]
+        going = [child for child in children if not world.over(child)]
+        if not going:
             break
-        beam = sorted(children, key=hope, reverse=True)[:BEAM]
-        for node in (beam[0], *(each for each in beam if world.over(each))):
-            best = max(best, world.play(node, solve), key=lambda each: each.designed)
-    return best
+        beam = sorted(going, key=hope, reverse=True)[:BEAM]
+        ended.append(world.play(beam[0], solve))
+    return ended
 
 
-def _truly_best(world: _World, plan: Plan) -> list[_Node] | None:
-    """Return all truly best episodes, or None if they are too many."""
-    nodes, ended = [world.begin()], []
-    while nodes:
-        nodes = [
-            world.after(node, action)
-            for node in nodes
-            for action in np.flatnonzero(plan.optimal_actions[node.state]).tolist()
+def _truly_best(world: AuditedLevel) -> list[Play]:
+    """Return all truly best episodes; none if they are too many."""
+    going, ended = [world.begin()], []
+    while going:
+        ahead = [
+            world.after(played, action) for played in going for action in world.best_actions(played)
         ]
-        ended += [node for node in nodes if world.over(node)]
-        nodes = [node for node in nodes if not world.over(node)]
-        if len(nodes) + len(ended) > MOST_BEST:
-            return None
-    best = max(node.true for node in ended)
-    return [node for node in ended if node.true >= best - FLAGGED * max(1.0, abs(best))]
+        ended += [played for played in ahead if world.over(played)]
+        going = [played for played in ahead if not world.over(played)]
+        if len(going) + len(ended) > MOST_BEST:
+            return []
+    return ended
 
 
-def _parting(mdp: TabularMDP, plan: Plan, found: _Node, honest: _Node) -> Counterexample:
+# ---- verdicts -------------------------------------------------------------------------------
+
+
+def _refuting(tried: Sequence[Play], best: Sequence[Play], rounding: float) -> Play | None:
+    """Return the truly worse episode that the design likes most, if as much as the best ones.
+
+    Where there are no best ones to compare with, nothing is refuted.
+    """
+    if not best:
+        return None
+    limit = max(best, key=lambda played: played.designed)
+    value = max(played.true for played in best)
+    worse = [
+        played
+        for played in tried
+        if value - played.true > max(FLAGGED * max(abs(value), abs(played.true)), rounding)
+    ]
+    liked = [
+        played for played in worse if played.designed >= limit.designed - _rounding(limit, played)
+    ]
+    return max(liked, key=lambda played: played.designed, default=None)
+
+
+def _rounding(one: Play, other: Play) -> float:
+    """Return how much the designed returns of two episodes may differ and be equal."""
+    return ROUNDING * max(one.size, other.size)
+
+
+def _refuted(made: Audit, world: AuditedLevel, found: Play, honest: Play) -> Audit:
+    """Return the verdict that an episode refutes the design."""
+    return dataclasses.replace(
+        made,
+        preserves_optimal_policy=False,
+        reason=f"an episode earns {found.designed:.4g} of the designed return, every truly best "
+        f"one {honest.designed:.4g} at most; and {honest.true - found.true:.4g} less of the true "
+        "return",
+        counterexample=_counterexample(world, found, honest),
+    )
+
+
+def _counterexample(world: AuditedLevel, found: Play, honest: Play) -> Counterexample:
     """Describe where an episode leaves what is truly best."""
-    state, step = 0, 0
-    while plan.optimal_actions[state, found.actions[step]] and step + 1 < len(found.actions):
-        state, step = int(mdp.next_state[state, found.actions[step]]), step + 1
+    played = world.begin()
+    while found.actions[len(played.actions)] in world.best_actions(played):
+        action = found.actions[len(played.actions)]
+        played = world.step(played, action, played.design)
+    step = len(played.actions)
+    rewards, state = [], played.state
+    for action in found.actions[step:]:
+        rewards.append(float(world.mdp.reward[state, action]))
+        state = int(world.mdp.next_state[state, action])
     return Counterexample(
         path=found.actions[:step],
         on_the_way=True,
         design_action=found.actions[step],
-        true_actions=tuple(np.flatnonzero(plan.optimal_actions[state]).tolist()),
-        true_value=honest.true,
-        reached_value=found.true,
+        true_actions=tuple(world.best_actions(played)),
+        true_value=world.best_value(played),
+        reached_value=float(world.gamma ** np.arange(len(rewards)) @ np.array(rewards)),
         hack=_shown(found),
         honest=_shown(honest),
     )
 
 
-def _shown(node: _Node) -> Episode:
+def _shown(played: Play) -> Episode:
     return Episode(
-        actions=node.actions,
-        success=node.success,
-        true_return=node.true,
-        designed_return=node.designed,
+        actions=played.actions,
+        success=played.success,
+        true_return=played.true,
+        designed_return=played.designed,
     )

@@ -11,15 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from operant.planning import Plan, fixed_point, policy_evaluation, value_iteration
 from operant.reward_design.audit.findings import Audit, Counterexample, Episode
+from operant.reward_design.audit.plans import Comparison, compare_plans
 from operant.tabular import TabularMDP
 from operant.types import Bool, Float, Int
-
-SLACK, FLAGGED = 1e-11, 1e-6
-"""Errors of a value relative to the largest possible one, and to the largest: actions closer than
-the first are equally good, a policy that loses more than the second is not optimal. A policy of
-equally good actions loses less than that."""
 
 
 def compare_rewards(
@@ -34,74 +29,25 @@ def compare_rewards(
         gamma: Discount of the agent, in [0, 1).
         max_steps: Longest episode to show, in env steps; planning knows no time limit.
     """
-    true, shaped = (_plan(mdp, reward, gamma) for reward in (mdp.reward, designed))
-    worst = _worst(mdp, shaped.optimal_actions, gamma)
-    lost = true.values - policy_evaluation(mdp, worst, gamma=gamma)
-    tolerance = FLAGGED * max(1.0, float(np.abs(true.values).max()))
-    bad = lost > tolerance
-    changed = (shaped.optimal_actions & ~true.optimal_actions).any(axis=1) & bad
-    broken = (true.optimal_actions & ~shaped.optimal_actions).any(axis=1) & ~changed
+    made = compare_plans(mdp, designed, gamma)
     found = None
-    if bad.any():
-        found = _counterexample(mdp, designed, (true, worst), lost, tolerance, gamma, max_steps)
-    return Audit(
-        design=name,
-        preserves_optimal_policy=found is None,
-        method="exact",
-        reason=_reason(mdp, found, int(changed.sum()), int(broken.sum())),
-        gamma=gamma,
-        states=mdp.num_states,
-        states_changed=int(changed.sum()),
-        ties_broken=int(broken.sum()),
-        counterexample=found,
-    )
+    if made.bad.any():
+        path = _parting(mdp, made)
+        hack, honest = (
+            _episode(mdp, designed, path, plan.policy, gamma, max_steps)
+            for plan in (made.worst, made.best)
+        )
+        state, on_the_way = walk(mdp, path)[-1], bool(made.bad[0])
+        found = made.counterexample(state, path, on_the_way=on_the_way, hack=hack, honest=honest)
+    return made.audit(name, _reason(made, found), found)
 
 
-def _plan(mdp: TabularMDP, reward: Float, gamma: float) -> Plan:
-    scale = max(1.0, float(np.abs(reward).max(initial=0.0)) / (1.0 - gamma))
-    return value_iteration(mdp, gamma=gamma, reward=reward, tol=SLACK * scale)
-
-
-def _worst(mdp: TabularMDP, allowed: Bool, gamma: float) -> Int:
-    """Return the policy, (S,), that takes allowed actions and earns least of the true reward."""
-
-    def backup(values: Float) -> Float:
-        q = mdp.reward + gamma * np.append(values, 0.0)[mdp.next_state]
-        return np.where(allowed, q, np.inf)
-
-    scale = max(1.0, float(np.abs(mdp.reward).max(initial=0.0)) / (1.0 - gamma))
-    values = fixed_point(
-        lambda v: backup(v).min(axis=1), np.zeros(mdp.num_states), gamma=gamma, tol=SLACK * scale
-    )
-    policy: Int = backup(values).argmin(axis=1)
-    return policy
-
-
-def _counterexample(
-    mdp: TabularMDP,
-    designed: Float,
-    policies: tuple[Plan, Int],
-    lost: Float,
-    tolerance: float,
-    gamma: float,
-    max_steps: int,
-) -> Counterexample:
-    """Show where the policies part: on the way of the design's, else nearest to the start."""
-    true, worst = policies
-    on_the_way = bool(lost[0] > tolerance)
-    wrong = ~true.optimal_actions[np.arange(mdp.num_states), worst] & (lost > tolerance)
-    path = _until(mdp, worst, wrong) if on_the_way else path_to(mdp, wrong)
-    state = walk(mdp, path)[-1]
-    return Counterexample(
-        path=path,
-        on_the_way=on_the_way,
-        design_action=int(worst[state]),
-        true_actions=tuple(np.flatnonzero(true.optimal_actions[state]).tolist()),
-        true_value=float(true.values[state]),
-        reached_value=float(true.values[state] - lost[state]),
-        hack=_episode(mdp, designed, path, worst, gamma, max_steps),
-        honest=_episode(mdp, designed, path, true.policy, gamma, max_steps),
-    )
+def _parting(mdp: TabularMDP, made: Comparison) -> tuple[int, ...]:
+    """Return the way to where the policies part: the design's own, else to the nearest state."""
+    if made.bad[0]:
+        return _until(mdp, made.worst.policy, made.wrong)
+    both = made.wrong & made.bad
+    return path_to(mdp, both if both.any() else made.wrong)
 
 
 def walk(mdp: TabularMDP, actions: Sequence[int]) -> list[int]:
@@ -168,23 +114,22 @@ def _episode(
     )
 
 
-def _reason(mdp: TabularMDP, found: Counterexample | None, changed: int, broken: int) -> str:
+def _reason(made: Comparison, found: Counterexample | None) -> str:
+    states, changed, broken = len(made.lost), int(made.changed.sum()), int(made.broken.sum())
     if found is None and broken == 0:
-        return (
-            f"the best actions of the design are the truly best ones in all {mdp.num_states} states"
-        )
+        return f"the best actions of the design are the truly best ones in all {states} states"
     if found is None:
         return (
-            f"in all {mdp.num_states} states the best actions of the design are truly best; in "
-            f"{broken} of them it leaves out others that are as good"
+            f"in all {states} states the best actions of the design are truly best; in {broken} "
+            "of them it leaves out others that are as good"
         )
     if found.on_the_way:
         return (
             f"a policy that is best for the design leaves the best way at step {len(found.path)} "
-            f"and loses {found.loss:.4g} of the true return; in {changed} of {mdp.num_states} "
-            "states what is best for it is not truly best"
+            f"and loses {found.loss:.4g} of the true return; in {changed} of {states} states what "
+            "is best for it is not truly best"
         )
     return (
         f"from the start, what is best for the design is truly best; but not in {changed} of "
-        f"{mdp.num_states} states, the nearest of them {len(found.path)} steps away"
+        f"{states} states, the nearest of them {len(found.path)} steps away"
     )

@@ -106,7 +106,7 @@ def compile_ltlf(formula: str | Formula) -> RewardMachine:
     q0 -> rejected: lava & !goal
     <BLANKLINE>
     """
-    tree = parse(formula, temporal=True) if isinstance(formula, str) else formula
+    tree = formula if isinstance(formula, Formula) else parse(formula, temporal=True)
     words = list(dict.fromkeys(atoms(tree)))
     letters = _letters(words)
     if len(letters) > MAX_LETTERS:

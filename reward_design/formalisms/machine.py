@@ -287,4 +287,12 @@ def _misuse(atom: Atom, known: Mapping[str, Feature]) -> str:
         return f"feature {atom.name!r} is a flag: write {atom.name} or !{atom.name}"
     if not atom.relation and feature.dtype != "bool":
         return f"feature {atom.name!r} is a number: compare it, as in {atom.name} >= 1"
+    whole = feature.dtype == "int" and atom.value != round(atom.value)
+    if atom.relation == "==" and (whole or not feature.low <= atom.value <= feature.high):
+        kind = "integers" if feature.dtype == "int" else "numbers"
+        low, high = show_number(feature.low), show_number(feature.high)
+        return (
+            f"feature {atom.name!r} is never {show_number(atom.value)}: its values are {kind} in "
+            f"[{low}, {high}]"
+        )
     return ""

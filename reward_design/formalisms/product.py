@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.reward_design.formalisms.machine import RewardMachine
-from operant.reward_design.formalisms.memory import extended
+from operant.reward_design.formalisms.memory import Vector, extended
 from operant.tabular import TabularMDP
-from operant.types import Float, Int, take_rows
+from operant.types import Float, Int, Obs, take_rows
 
 
 def product(
@@ -45,17 +45,29 @@ def product(
     number = np.full(len(machine.states) * mdp.num_states + 1, -1)  # index -1: still the end
     number[pairs] = np.arange(len(pairs))
     memory, state = np.divmod(pairs, mdp.num_states)
-    one_hot = np.eye(len(machine.states), dtype=np.float32)[memory]
+    one_hot = np.eye(len(machine.states), dtype=np.float32)
     return dataclasses.replace(
         mdp,
         next_state=number[ahead[memory, state]],
         reward=reward[memory, state],
         success=mdp.success[state],
-        obs=extended(take_rows(mdp.obs, state), one_hot, "machine"),
+        obs=extended(take_rows(mdp.obs, state), one_hot[memory], "machine"),
+        last_obs=_last_obs(mdp, one_hot[after[memory, state]], state),
         features={name: value[state] for name, value in mdp.features.items()},
         successor_features={name: value[state] for name, value in mdp.successor_features.items()},
         proxy_reward=None if mdp.proxy_reward is None else mdp.proxy_reward[state],
     )
+
+
+def _last_obs(mdp: TabularMDP, machine: Vector, state: Int) -> Obs | None:
+    """Return what the terminal transitions of P pairs show, ``machine`` (P, A, U) with it."""
+    if mdp.last_obs is None:
+        return None
+    ends = mdp.next_state < 0
+    number = np.cumsum(ends).reshape(ends.shape) - 1
+    there = ends[state]
+    last: Obs = extended(take_rows(mdp.last_obs, number[state][there]), machine[there], "machine")
+    return last
 
 
 def _machine_steps(mdp: TabularMDP, machine: RewardMachine) -> tuple[Int, Float]:

@@ -194,10 +194,13 @@ def parse(text: str, *, temporal: bool = False) -> Formula:
 
     Raises:
         FormulaError: If it is malformed, with column and reason.
+        TypeError: If it is no text.
 
     >>> parse("!lit")
     Not(body=Atom(name='lit', relation='', value=0.0, line=1, column=2))
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the formula must be text, got {text!r}")
     reader = Reader(text)
     formula = reader.formula(temporal=temporal)
     reader.close()

@@ -30,11 +30,14 @@ def parse_machine(text: str) -> RewardMachine:
 
     Raises:
         FormulaError: If it is malformed, with line, column and reason.
+        TypeError: If it is no text.
 
     >>> machine = parse_machine("initial out\nterminal in\nout -> in: door_open / 1")
     >>> machine.states
     ('out', 'in')
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the machine must be text, got {text!r}")
     draft = _Draft()
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].rstrip()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from operant.errors import OperantError
 from operant.finite import FiniteMDP
-from operant.reward_design.base import DesignContext, RewardDesign
+from operant.reward_design.base import RewardDesign
 from operant.reward_design.metrics.rewards import successors
 from operant.types import Float, Int, Transition, take_rows
 
@@ -16,7 +17,7 @@ PROBE = 1e3
 """Times the largest true reward: what a design is paid to see what it does with true rewards."""
 
 
-def designed_reward(mdp: FiniteMDP, design: RewardDesign, context: DesignContext) -> Float:
+def designed_reward(mdp: FiniteMDP, attach: Callable[[int], RewardDesign]) -> Float:
     """Return what a design pays for every transition that can happen, (S, A, S').
 
     The MDP tells neither features nor what is seen at the end, and the true reward of an action on
@@ -25,24 +26,26 @@ def designed_reward(mdp: FiniteMDP, design: RewardDesign, context: DesignContext
 
     Args:
         mdp: The MDP.
-        design: A Markov design with the timing ``"step"``; it is set up anew.
-        context: Of the env; the number of slots does not matter.
+        attach: Returns the design, set up anew for a number of slots.
 
     Raises:
-        OperantError: If the design looks at something else.
+        OperantError: If the design looks at something else, or does not score transitions alone.
     """
-    if design.required_features():
-        raise _refusal(design, f"reads features {list(design.required_features())}")
     where = np.nonzero(successors(mdp))
     every = _outcomes(mdp, where)
-    design.setup(dataclasses.replace(context, num_envs=len(every)))
+    design = attach(len(every))
+    if not design.spec.markov:
+        raise _refusal(design, "has a memory")
+    if design.required_features() or "features" in design.spec.needs:
+        raise _refusal(design, f"reads features {list(design.required_features())}")
     paid = design(every).total
-    if not np.allclose(design(_outcomes(mdp, where, last=1)).total, paid):
-        raise _refusal(design, "looks at the last observation of an episode")
+    for why, other in _variants(mdp, where, every):
+        if not _same(attach(len(every))(other).total, paid):
+            raise _refusal(design, why)
     probe = np.random.default_rng(0).normal(size=len(paid))
-    size = PROBE * (1.0 + np.abs(mdp.reward).max())
+    size = PROBE * (float(np.abs(mdp.reward).max()) or 1.0)
     changed = dataclasses.replace(every, reward=every.reward + size * probe)
-    change = (design(changed).total - paid) / size
+    change = (attach(len(every))(changed).total - paid) / size
     multiple = (change @ probe) / (probe @ probe)
     if not np.allclose(change, multiple * probe):
         raise _refusal(design, "does more with the true reward than to add a multiple of it")
@@ -51,10 +54,27 @@ def designed_reward(mdp: FiniteMDP, design: RewardDesign, context: DesignContext
     return reward
 
 
+def _variants(
+    mdp: FiniteMDP, where: tuple[Int, ...], every: Transition
+) -> Iterator[tuple[str, Transition]]:
+    """Yield transitions that differ in what the model does not tell, and what reading it means."""
+    later = dataclasses.replace(every, episode_step=every.episode_step + 1)
+    yield "pays something else in the second step", later
+    at_limit = dataclasses.replace(every, truncated=~every.terminated)
+    yield "pays something else at the time limit", at_limit
+    yield "looks at the last observation of an episode", _outcomes(mdp, where, last=1)
+
+
+def _same(one: Float, other: Float) -> bool:
+    scale = float(max(np.abs(one).max(initial=0.0), np.abs(other).max(initial=0.0)))
+    return bool(np.allclose(one, other, atol=1e-9 * scale))
+
+
 def _refusal(design: RewardDesign, why: str) -> OperantError:
     return OperantError(
-        f"design {design.id!r} {why}, and a model with chance does not tell what that pays; "
-        "estimate with samples instead"
+        f"design {design.id!r} {why}, and where chance plays a part the level's model does not "
+        "tell what that pays; use a design that looks at observations and actions, such as exprd, "
+        "or a deterministic env; distances can also be estimated with samples"
     )
 
 

@@ -129,8 +129,14 @@ class ExpAdaRD(ModelReward):
             ValueError: If they are no probabilities of that shape.
         """
         shape = self._table.shape
-        if policy.shape != shape or policy.min() < 0 or abs(policy.sum(axis=1) - 1).max() > 1e-6:
+        if policy.shape != shape:
             raise ValueError(f"policy must hold {shape} probabilities, got shape {policy.shape}")
+        sums = policy.sum(axis=1)
+        if not (policy.min() >= 0 and abs(sums - 1).max() <= 1e-6):  # also if there is a NaN
+            raise ValueError(
+                f"policy must hold {shape} probabilities, got numbers from {policy.min():g} whose "
+                f"rows sum to between {sums.min():g} and {sums.max():g}"
+            )
         self._table, self._policy = self._best_for(policy), policy.copy()
         return float(
             (adaptive_gain(self.teacher, policy, epsilon=self._epsilon) * self._table).sum()

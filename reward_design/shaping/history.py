@@ -12,7 +12,13 @@ import numpy.typing as npt
 from operant.arrays import section
 from operant.errors import OperantError
 from operant.reward_design import as_design
-from operant.reward_design.base import DesignContext, DesignSpec, OnTruncation, RewardDesign
+from operant.reward_design.base import (
+    DesignContext,
+    DesignSpec,
+    Invariance,
+    OnTruncation,
+    RewardDesign,
+)
 from operant.reward_design.shaping.potential import require_on_truncation
 from operant.types import Bool, Float, RewardTerms, Rollout, Transition
 
@@ -28,7 +34,8 @@ class Repaid(RewardDesign):
 
     At a time limit the debts are paid back too (``on_truncation="terminal"``): an agent that
     bootstraps there could only account for them if it saw them. ``"bootstrap"`` drops them, for
-    agents that do.
+    agents that do; then nothing is promised (invariance ``"none"``), as any other agent keeps what
+    it was lent, and the best policy for it may farm the bonus until the limit.
     """
 
     spec = DesignSpec(invariance="optimal", markov=False, gamma_bound=True)
@@ -44,7 +51,7 @@ class Repaid(RewardDesign):
 
         Args:
             design: A design of timing ``"step"``, or the id of one.
-            on_truncation: ``"terminal"`` or ``"bootstrap"``, see above.
+            on_truncation: ``"terminal"``, or ``"bootstrap"``, which promises nothing; see above.
             gamma: Discount in (0, 1], or None to follow the agent.
 
         Raises:
@@ -66,8 +73,9 @@ class Repaid(RewardDesign):
 
     def _describe(self) -> None:
         """Derive the spec from that of the design inside, which may change at its setup."""
+        keeps: Invariance = "optimal" if self._on_truncation == "terminal" else "none"
         self.spec = dataclasses.replace(
-            self._inner.spec, invariance="optimal", markov=False, gamma_bound=True
+            self._inner.spec, invariance=keeps, markov=False, gamma_bound=True
         )
 
     def required_features(self) -> tuple[str, ...]:
@@ -155,7 +163,8 @@ class GRM(Repaid):
         Args:
             design: A design of timing ``"step"``, or the id of one.
             delay: Steps until a bonus is paid back, >= 1.
-            on_truncation: ``"terminal"`` or ``"bootstrap"``, see :class:`Repaid`.
+            on_truncation: ``"terminal"``, or ``"bootstrap"``, which promises nothing; see
+                :class:`Repaid`.
             gamma: Discount in (0, 1], or None to follow the agent.
 
         Raises:
@@ -207,7 +216,8 @@ class PBIM(Repaid):
         Args:
             design: A design of timing ``"step"``, or the id of one.
             normalise: True to take the running mean from each bonus.
-            on_truncation: ``"terminal"`` or ``"bootstrap"``, see :class:`Repaid`.
+            on_truncation: ``"terminal"``, or ``"bootstrap"``, which promises nothing; see
+                :class:`Repaid`.
             gamma: Discount in (0, 1], or None to follow the agent.
 
         Raises:

@@ -105,7 +105,7 @@ def test_where_chance_plays_a_part_the_model_has_probabilities() -> None:
     table = design_explicable(mdp, gamma=0.95).reward
     expected = starc_distance(mdp, mdp.reward, table, gamma=0.95)
     assert between(made, "true", "exprd") == pytest.approx(expected, abs=1e-9)
-    with pytest.raises(OperantError, match=r"'potential' reads features .*with samples instead"):
+    with pytest.raises(OperantError, match=r"'potential' reads features .*does not publish"):
         compare("RoomNav-v0", ["potential"], gamma=0.95)
 
 
@@ -237,7 +237,7 @@ def test_the_picture_shows_names_numbers_and_one_colour_per_distance(
     assert words.count("0.00") == words.count("1.25") == 2
     assert words.count("<b>&[red]") == words.count("true") == 2
     assert "starc distances on Env-v0" in words
-    assert "estimated from 1,000 random transitions, gamma 0.9" in words
+    assert "estimated from 1,000 random transitions, gamma 0.9; noise up to 0.50" in words
     assert {"0 same", "1.41 unrelated", "2 opposite"} <= set(words)
     fills = re.findall(r'distance: ([\d.]+)"[^>]*fill="(rgb[^"]+)"', drawn)
     assert dict(fills).keys() == {"0", "1.25"}

@@ -237,3 +237,9 @@ def test_the_results_are_as_the_page_says(stored) -> None:
     early = {name: long_line["designs"][name]["value"][1] for name in long_line["designs"]}
     assert early["ExploB"] > early["true reward"] + 0.1
     assert abs(early["SelfRS"] - early["true reward"]) < 0.1
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--scale", "-1"], ["--scale", "nan"]])
+def test_bad_arguments_are_refused_before_any_work(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        thesis.main(arguments)

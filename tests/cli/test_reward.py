@@ -39,6 +39,33 @@ def test_audit_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "training refuses that" in made["levels"][0]["warnings"][0]
 
 
+def test_an_audit_may_be_undecided(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit("count", "--json", "--design-args", '{"beta": 0.0001}') == OK
+    made = json.loads(capsys.readouterr().out)
+    assert made["preserves_optimal_policy"] is None
+    assert made["counterexample"] is None
+    assert made["levels"][0]["method"] == "search"
+
+
+def test_an_audit_where_chance_plays_a_part(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {"table": [[1.0, 0.0, 0.0, 0.0]] + 48 * [[0.0] * 4]}
+    design = "operant.reward_design.shaping.table_reward:TableReward"
+    arguments = ["--env", "RoomNav-v0", "--design-args", json.dumps(table)]
+    assert run(["reward", "audit", design, *arguments]) == OK
+    printed = capsys.readouterr().out
+    assert "does not preserve the optimal policy" in printed
+    assert "not truly best from the start" in printed
+
+
+def test_an_env_that_does_not_pay_its_true_reward_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert audit("none", "--env-args", '{"reward": "minigrid"}') == USAGE
+    told = capsys.readouterr().err
+    assert "where its true reward is 1" in told
+    assert "Traceback" not in told
+
+
 def test_audit_of_a_class_beside_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

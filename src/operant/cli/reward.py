@@ -67,7 +67,13 @@ def audit(options: Annotated[AuditOptions, OmitArgPrefixes]) -> int:
     drawn = ""
     if options.gif is not None and misled is not None and misled.found.counterexample is not None:
         counterexample = misled.found.counterexample
-        picture = animate(options.env, counterexample, seed=misled.seed, env_kwargs=env_kwargs)
+        picture = animate(
+            options.env,
+            counterexample,
+            seed=misled.seed,
+            env_kwargs=env_kwargs,
+            title=misled.found.hack_title,
+        )
         write_atomic(options.gif, picture)
         drawn = shown(options.gif)
     if options.json:
@@ -111,6 +117,7 @@ def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
     """Print how far rewards are apart: 0 the same policies in the same order, 2 the opposite."""
     from rich.markup import escape
 
+    from operant.benchmarks.compare import PROXY
     from operant.benchmarks.compare import compare as compared
     from operant.cli import OK
     from operant.cli.named import make_design, make_env
@@ -122,7 +129,7 @@ def compare(options: Annotated[CompareOptions, OmitArgPrefixes]) -> int:
     make_env(options.env, env_kwargs).close()  # tells what is wrong with it, near ids included
     made = compared(
         options.env,
-        [make_design(text, {}) for text in options.designs],
+        [text if text == PROXY else make_design(text, {}) for text in options.designs],
         gamma=options.gamma,
         seed=options.seed,
         metric=options.metric,
@@ -187,7 +194,7 @@ def _print(made: list[LevelAudit], drawn: str) -> None:
         case = found.counterexample
         if case is None:
             continue
-        for words, episode in (("best for the design", case.hack), ("truly best", case.honest)):
+        for words, episode in ((found.hack_title, case.hack), ("truly best", case.honest)):
             ending = "success" if episode.success else "no success"
             console.print(
                 f"  {words:<20} {len(episode.actions):>4} steps, {ending}, discounted return: "

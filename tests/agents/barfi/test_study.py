@@ -65,3 +65,9 @@ def test_a_short_training_is_recorded(monkeypatch) -> None:
     assert np.isfinite(run.returns).all()
     assert run.weights["train/weight_auxiliary"] == 1.0
     assert json.loads(json.dumps(run.weights)) == run.weights
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--share", "0"], ["--share", "2"]])
+def test_bad_arguments_are_refused_before_any_work(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        barfi.main(arguments)

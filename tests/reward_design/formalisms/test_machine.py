@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operant.reward_design.formalisms.logic import FormulaError
+from operant.reward_design.formalisms.ltlf import compile_ltlf
 from operant.reward_design.formalisms.machine import Edge, RewardMachine
 from operant.reward_design.formalisms.text import parse_machine
 from operant.types import Feature
@@ -231,3 +232,18 @@ def test_all_pairs_of_guards_of_a_state_are_compared():
         parse_machine("initial a\n" + "\n".join(lines))
         with pytest.raises(FormulaError, match="two ways"):
             parse_machine("initial a\n" + "\n".join([*lines, "a -> s4: x == 1"]))
+
+
+@pytest.mark.parametrize("value", ["99", "0.5", "-1"])
+def test_a_value_that_a_feature_never_has_is_refused(value: str) -> None:
+    table = (Feature(name="subgoal", description="", low=0, high=2, dtype="int"),)
+    machine = parse_machine(f"initial a\nterminal b\na -> b: subgoal == {value} / 1\n")
+    with pytest.raises(FormulaError, match=rf"never {value}: its values are integers in \[0, 2\]"):
+        machine.check_features(table)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="the machine must be text, got 5"):
+        parse_machine(5)
+    with pytest.raises(TypeError, match="the formula must be text, got 5"):
+        compile_ltlf(5)

@@ -15,7 +15,7 @@ from operant.reward_design.formalisms.reward_machine import (
     RewardMachineDesign,
 )
 from operant.reward_design.formalisms.text import parse_machine
-from operant.tabular import TabularMDP
+from operant.tabular import TabularMDP, every_transition
 
 # 4x4 cells (x, y): the wall x = 2 has one door, which needs the key.
 MOVES = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])
@@ -211,3 +211,26 @@ def test_a_reward_machine_prefers_to_alternate(gamma):
 def test_a_formula_prefers_to_alternate():
     machine = compile_ltlf("(b & X !b) | (!b & X b)")
     assert value_iteration(product(ONE_STATE, machine), gamma=0.9).start_value == pytest.approx(0.9)
+
+
+def test_every_transition_of_a_product_shows_what_the_wrapped_env_shows():
+    """Last observations of episodes included."""
+    machine = parse_machine("initial out\nterminal in\nout -> in: position >= 22 / 1\n")
+    env = MachineObservation(gym.make("Chain-n40-v0"), machine)
+    env.reset(seed=0)
+    made = product(env.unwrapped.tabular_mdp(), machine)
+    every, ends = every_transition(made), 0
+    for actions in ([1] * 40, [0] * 40, [1, 1, 0, 0] + [0] * 40, [1] * 3 + [0] * 40):
+        state, over = 0, False
+        env.reset(seed=0)
+        for action in actions:
+            row = state * made.num_actions + action
+            obs, _, over, _, _ = env.step(action)
+            assert obs["observation"] == every.next_obs["observation"][row]
+            assert obs["machine"].tolist() == every.next_obs["machine"][row].tolist()
+            assert over == every.terminated[row]
+            state = made.next_state[state, action]
+            if over:
+                break
+        ends += over
+    assert ends == 4

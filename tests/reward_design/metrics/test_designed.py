@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 
@@ -49,6 +50,15 @@ def context(features: tuple[Feature, ...] = ()) -> DesignContext:
     )
 
 
+def attacher(design: RewardDesign, features: tuple[Feature, ...] = ()):
+    def attach(slots: int) -> RewardDesign:
+        fresh = copy.deepcopy(design)
+        fresh.setup(dataclasses.replace(context(features), num_envs=slots))
+        return fresh
+
+    return attach
+
+
 @pytest.mark.parametrize("ends", [0.0, 0.2])
 @pytest.mark.parametrize("observed", [None, np.array([3, 0, 4, 1, 2])])
 def test_every_outcome_is_paid_as_the_design_says(ends: float, observed) -> None:
@@ -58,7 +68,7 @@ def test_every_outcome_is_paid_as_the_design_says(ends: float, observed) -> None
         ahead = np.where(t.terminated, 700, 100 * t.next_obs)
         return t.obs + 10.0 * t.action + ahead - t.reward
 
-    found = designed_reward(mdp, Paying(pay), context())
+    found = designed_reward(mdp, attacher(Paying(pay)))
     seen = np.arange(STATES) if observed is None else observed
     assert found.shape == (STATES, ACTIONS, STATES + (ends > 0))
     for s, a in itertools.product(range(STATES), range(ACTIONS)):
@@ -76,9 +86,9 @@ def test_shaping_lies_at_zero_and_what_depends_on_chance_is_averaged() -> None:
     def shaped(t: Transition) -> np.ndarray:
         return 2 * t.reward + GAMMA * phi[t.next_obs] * ~t.terminated - phi[t.obs]
 
-    reward = designed_reward(mdp, Paying(shaped), context())
+    reward = designed_reward(mdp, attacher(Paying(shaped)))
     assert starc_distance(mdp, mdp.reward, reward, gamma=GAMMA) < 1e-12
-    negated = designed_reward(mdp, Paying(lambda t: -t.reward), context())
+    negated = designed_reward(mdp, attacher(Paying(lambda t: -t.reward)))
     assert starc_distance(mdp, mdp.reward, negated, gamma=GAMMA) == pytest.approx(2.0)
 
 
@@ -93,14 +103,14 @@ def test_shaping_lies_at_zero_and_what_depends_on_chance_is_averaged() -> None:
 )
 def test_a_mean_will_not_do_for_designs_that_bend_the_true_reward(pay) -> None:
     with pytest.raises(OperantError, match=r"'paying' does more with the true reward.*samples"):
-        designed_reward(world(), Paying(pay), context())
+        designed_reward(world(), attacher(Paying(pay)))
 
 
 def test_what_is_seen_at_the_end_is_not_made_up() -> None:
     looks = Paying(lambda t: 1.0 * t.next_obs)
-    assert designed_reward(world(), looks, context()).max() == STATES - 1  # nothing ends
+    assert designed_reward(world(), attacher(looks)).max() == STATES - 1  # nothing ends
     with pytest.raises(OperantError, match=r"'paying' looks at the last observation.*samples"):
-        designed_reward(world(0.1), looks, context())
+        designed_reward(world(0.1), attacher(looks))
 
 
 def test_designs_that_read_features_are_refused_with_the_way_out() -> None:
@@ -109,4 +119,25 @@ def test_designs_that_read_features_are_refused_with_the_way_out() -> None:
         Feature(name="door_open", description="", low=0, high=1, dtype="bool"),
     )
     with pytest.raises(OperantError, match=r"'naive' reads features \['has_key', 'door_open'\]"):
-        designed_reward(world(), make_design("naive"), context(table))
+        designed_reward(world(), attacher(make_design("naive"), table))
+
+
+@pytest.mark.parametrize(
+    ("pay", "why"),
+    [
+        (lambda t: 1.0 * (t.episode_step > 0), "in the second step"),
+        (lambda t: 1.0 * t.truncated, "at the time limit"),
+    ],
+)
+def test_what_a_model_does_not_tell_must_not_be_read(pay, why: str) -> None:
+    with pytest.raises(OperantError, match=why):
+        designed_reward(world(), attacher(Paying(pay)))
+
+
+def test_units_do_not_matter() -> None:
+    """A clipped reward is refused however small it is."""
+    tiny = dataclasses.replace(world(), reward=world().reward * 1e-9)
+    found = designed_reward(tiny, attacher(Paying(lambda t: 3 * t.reward)))
+    assert starc_distance(tiny, tiny.reward, found, gamma=GAMMA) < 1e-9
+    with pytest.raises(OperantError, match="does more with the true reward"):
+        designed_reward(tiny, attacher(Paying(lambda t: np.clip(t.reward, -1e-9, 1e-9))))
