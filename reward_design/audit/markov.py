@@ -126,7 +126,8 @@ def _reason(made: Comparison, found: Counterexample | None) -> str:
     if found.on_the_way:
         return (
             f"a policy that is best for the design leaves the best way at step {len(found.path)} "
-            f"and loses {found.loss:.4g} of the true return; in {changed} of {states} states what "
+            f"and loses {found.loss:.4g} of the true value there, which knows no time limit; "
+            f"in {changed} of {states} states what "
             "is best for it is not truly best"
         )
     return (
