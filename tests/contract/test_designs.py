@@ -25,7 +25,7 @@ def env_for(design: str) -> str:
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_design_is_sound(design: str) -> None:
-    check_design(design, env_for(design), steps=250)
+    check_design(design, env_for(design), steps=200)
 
 
 @pytest.mark.parametrize("design", PER_STEP)

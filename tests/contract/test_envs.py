@@ -39,6 +39,7 @@ def test_env_is_sound_for_long_and_the_same_in_another_process(env_id: str) -> N
     check_env(env_id, steps=1000, deterministic="deterministic" in tags, subprocess=True)
 
 
+@pytest.mark.integration  # compiles the batch kernel of every world
 def test_vector_env_equals_scalar_envs(tiered_id: str) -> None:
     if not gym.spec(tiered_id).vector_entry_point:
         pytest.skip("it has no native batched env")
