@@ -45,7 +45,10 @@ from operant.envs.gridworld.world import World
 PTXAS = next(path for root in nvidia.__path__ for path in Path(root).glob("cu*/bin/ptxas"))
 
 # Worlds whose older levels MiniGrid corrected keep both versions.
-pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning"),
+    pytest.mark.integration,  # every test compiles a kernel, and runs the compiler's own programs
+]
 
 FAMILIES = ["DoorKey-8x8-v0", "GoToObject-6x6-N2-v0", "Dynamic-Obstacles-6x6-v0", "BoatRace-v0"]
 """Occlusion and a distance, a mission, things that move, a proxy reward."""

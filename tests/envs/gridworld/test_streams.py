@@ -105,11 +105,14 @@ def test_unseeded_envs_differ() -> None:
         gym.make("SparseKey-16x16-v0")
     )
     batches = [gym.make_vec("SparseKey-16x16-v0", num_envs=3) for _ in range(2)]
-    images = []
+    levels = []
     for env in batches:
         env.reset()
-        images += [grid.tobytes() for grid in env.unwrapped.get_state()["world.grid"]]
-    assert len(set(images)) == 6
+        state = env.unwrapped.get_state()
+        # The agent too: of walls and keys alone, two in 10,000 levels are alike.
+        both = zip(state["world.grid"], state["world.agent"], strict=True)
+        levels += [grid.tobytes() + agent.tobytes() for grid, agent in both]
+    assert len(set(levels)) == 6
 
 
 def test_numpy_integers_and_large_numbers_are_seeds() -> None:
