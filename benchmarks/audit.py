@@ -13,9 +13,9 @@ from PIL import Image
 from operant.benchmarks.audit_judge import Judge
 from operant.benchmarks.gif import BACKGROUND, MAX_FRAMES, STRIP, captioned, encode
 from operant.errors import OperantError
-from operant.finite import FiniteMDP, ModelOf
-from operant.reward_design import DesignContext, RewardDesign
-from operant.reward_design.adapters.transitions import feature_table
+from operant.finite import FiniteMDP
+from operant.reward_design import RewardDesign
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.audit import Audit, Counterexample, audit, audit_model
 from operant.reward_design.audit.markov import compare_rewards
 from operant.seeding import SeedTree
@@ -79,17 +79,18 @@ def _audit(env: gym.Env[Any, Any], design: RewardDesign | str, gamma: float, see
     env.reset(seed=seed)
     judge = Judge(env, design, gamma, seed)
     model = _model(env)
+    context = context_of(env, gamma=gamma, seed=SeedTree(seed).seed("design"))
     if model is not None:
         if isinstance(design, str):
             raise OperantError(
                 f"chance plays a part in {env.unwrapped}, and its model tells no proxy reward; "
                 "audit a design by its id"
             )
-        return audit_model(model, design, _context(env, gamma, seed), judge.play)
+        return audit_model(model, design, context, judge.play)
     mdp, max_steps = enumerated(env), env.get_wrapper_attr("max_steps")
     judge.require_true(mdp)
     if not isinstance(design, str):
-        found = audit(mdp, design, _context(env, gamma, seed), max_steps=max_steps)
+        found = audit(mdp, design, context, max_steps=max_steps)
     elif mdp.proxy_reward is not None:
         proxy = mdp.proxy_reward
         found = compare_rewards(mdp, proxy, name=PROXY, gamma=gamma, max_steps=max_steps)
@@ -99,18 +100,6 @@ def _audit(env: gym.Env[Any, Any], design: RewardDesign | str, gamma: float, see
         for episode in (found.counterexample.hack, found.counterexample.honest):
             judge.require_earned(episode)
     return found
-
-
-def _context(env: gym.Env[Any, Any], gamma: float, seed: int) -> DesignContext:
-    return DesignContext(
-        observation_space=env.observation_space,
-        action_space=env.action_space,
-        features=feature_table(env),
-        num_envs=1,
-        gamma=gamma,
-        seed=SeedTree(seed).seed("design"),
-        model=ModelOf(env.spec),
-    )
 
 
 def _model(env: gym.Env[Any, Any]) -> FiniteMDP | None:

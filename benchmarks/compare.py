@@ -21,9 +21,9 @@ from operant.benchmarks.evaluate import make_batch
 from operant.benchmarks.random_play import random_play
 from operant.benchmarks.report.matrix import write_matrix
 from operant.errors import OperantError
-from operant.finite import FiniteMDP, ModelOf
+from operant.finite import FiniteMDP
 from operant.reward_design import DesignContext, RewardDesign, as_design, metrics
-from operant.reward_design.adapters.transitions import feature_table
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.metrics.designed import designed_reward
 from operant.reward_design.metrics.rewards import MDP
 from operant.reward_design.metrics.sampled import sampled_starc
@@ -284,15 +284,8 @@ def _check_seen(labels: Sequence[str], rewards: Float) -> None:
 
 
 def _context(env: Any, num_envs: int, common: Mapping[str, Any]) -> DesignContext:
-    return DesignContext(
-        observation_space=getattr(env, "single_observation_space", env.observation_space),
-        action_space=getattr(env, "single_action_space", env.action_space),
-        features=feature_table(env),
-        num_envs=num_envs,
-        gamma=common["gamma"],
-        seed=SeedTree(common["seed"]).seed("design"),
-        model=ModelOf(env.spec),
-    )
+    seed = SeedTree(common["seed"]).seed("design")
+    return context_of(env, gamma=common["gamma"], seed=seed, num_envs=num_envs)
 
 
 def _numbers(features: Features, obs: Obs) -> npt.NDArray[Any]:

@@ -293,3 +293,13 @@ class RewardDesign:
                     step=int(episode_step[first]),
                     value=float(value[first]),
                 )
+
+
+def require_on_truncation(on_truncation: str) -> None:
+    """Check the argument of that name.
+
+    Raises:
+        ValueError: If it is neither ``"bootstrap"`` nor ``"terminal"``.
+    """
+    if on_truncation not in ("bootstrap", "terminal"):
+        raise ValueError(f"on_truncation must be 'bootstrap' or 'terminal', got {on_truncation!r}")

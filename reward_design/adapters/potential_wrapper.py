@@ -8,9 +8,8 @@ from typing import Any, SupportsFloat
 import gymnasium as gym
 
 from operant.errors import NonFiniteRewardError, OperantError
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.adapters.scorer import refuse_second_design
-from operant.reward_design.adapters.transitions import feature_table
-from operant.reward_design.base import DesignContext
 from operant.reward_design.shaping.potential import PotentialShaping
 
 
@@ -46,16 +45,7 @@ class PotentialWrapper(gym.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         if design.context is not None:
             raise OperantError(f"design {design.id!r} is attached to an env already; build another")
-        design.setup(
-            DesignContext(
-                observation_space=env.observation_space,
-                action_space=env.action_space,
-                features=feature_table(env),
-                num_envs=1,
-                gamma=gamma,
-                seed=seed,
-            )
-        )
+        design.setup(context_of(env, gamma=gamma, seed=seed))
         self.design, self.gamma = design, gamma
         self._ends_at_limit = design.on_truncation == "terminal"
         self._potential: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,15 +52,13 @@ class RolloutRecorder:
 
     def get_state(self) -> Arrays:
         """Return what was collected, (T, N, ...) each."""
-        return {key: np.stack([step[key] for step in self._steps]) for key in self._names()}
+        names = self._steps[0] if self._steps else ()
+        return {key: np.stack([step[key] for step in self._steps]) for key in names}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Restore what :meth:`get_state` returned."""
         length = len(state["valid"]) if state else 0
         self._steps = [{key: state[key][at] for key in state} for at in range(length)]
-
-    def _names(self) -> Sequence[str]:
-        return list(self._steps[0]) if self._steps else []
 
 
 def as_rollout(arrays: Mapping[str, npt.NDArray[Any]]) -> Rollout:

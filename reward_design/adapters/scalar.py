@@ -12,15 +12,14 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from operant.finite import ModelOf
 from operant.reward_design import LEARN_EVERY, as_design
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    feature_table,
     infos_of_one,
 )
-from operant.reward_design.base import DesignContext, RewardDesign
+from operant.reward_design.base import RewardDesign
 
 
 class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -66,15 +65,7 @@ class DesignWrapper(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             num_envs=1,
             autoreset_mode=AutoresetMode.DISABLED,
         )
-        context = DesignContext(
-            observation_space=env.observation_space,
-            action_space=env.action_space,
-            features=feature_table(env),
-            num_envs=1,
-            gamma=gamma,
-            seed=seed,
-            model=ModelOf(env.spec),
-        )
+        context = context_of(env, gamma=gamma, seed=seed)
         self._scorer = StreamScorer(self.design, tracker, context, env, learn_every=learn_every)
 
     def reset(

@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from operant.finite import ModelOf
 from operant.reward_design import LEARN_EVERY, as_design
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.adapters.scorer import StreamScorer, refuse_second_design
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    feature_table,
     required_mode,
 )
-from operant.reward_design.base import DesignContext, RewardDesign
+from operant.reward_design.base import RewardDesign
 from operant.types import Float
 
 
@@ -70,15 +69,7 @@ class DesignVectorWrapper(VectorWrapper):
             autoreset_mode=required_mode(env),
             copy=True,  # the caller may change what it was given, say to normalise it
         )
-        context = DesignContext(
-            observation_space=env.single_observation_space,
-            action_space=env.single_action_space,
-            features=feature_table(env),
-            num_envs=env.num_envs,
-            gamma=gamma,
-            seed=seed,
-            model=ModelOf(env.spec),
-        )
+        context = context_of(env, gamma=gamma, seed=seed)
         self._scorer = StreamScorer(self.design, tracker, context, env, learn_every=learn_every)
 
     def reset(

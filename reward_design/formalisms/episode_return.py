@@ -17,7 +17,13 @@ from gymnasium.vector import VectorEnv
 from operant.arrays import section
 from operant.errors import UnknownIdError
 from operant.reward_design import as_design
-from operant.reward_design.base import DesignContext, DesignSpec, OnTruncation, RewardDesign
+from operant.reward_design.base import (
+    DesignContext,
+    DesignSpec,
+    OnTruncation,
+    RewardDesign,
+    require_on_truncation,
+)
 from operant.reward_design.formalisms.memory import (
     EpisodeMemory,
     MemoryObservation,
@@ -201,10 +207,7 @@ class EpisodeReturn(RewardDesign):
             )
         if pays not in ("changes", "end"):
             raise ValueError(f"pays must be 'changes' or 'end', got {pays!r}")
-        if on_truncation not in ("bootstrap", "terminal"):
-            raise ValueError(
-                f"on_truncation must be 'bootstrap' or 'terminal', got {on_truncation!r}"
-            )
+        require_on_truncation(on_truncation)
         self._utility = named_utility(utility, parameter) if isinstance(utility, str) else utility
         self._pays, self._on_truncation = pays, on_truncation
         self._memory = ReturnMemory(discount=discount, design=design, terms=terms)

@@ -18,9 +18,9 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 
 from operant.arrays import section
 from operant.errors import OperantError
+from operant.reward_design.adapters.context import context_of
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    feature_table,
     infos_of_one,
     required_mode,
 )
@@ -110,8 +110,6 @@ class _Stream:
         self,
         memory: EpisodeMemory,
         env: Any,
-        num_envs: int,
-        shapes: tuple[gym.Space[Any], gym.Space[Any]],
         mode: AutoresetMode,
     ) -> None:
         for layer in layers(env):
@@ -120,19 +118,12 @@ class _Stream:
                     f"{env} carries a reward design, so its rewards are not the true ones; append "
                     "the memory to the plain env and shape the result"
                 )
-        observation_space, action_space = shapes
-        context = DesignContext(
-            observation_space=observation_space,
-            action_space=action_space,
-            features=feature_table(env),
-            num_envs=num_envs,
-            gamma=1.0,
-        )
+        context = context_of(env, gamma=1.0)
         memory.setup(context)
         self.memory, self.mode = memory, mode
         self._tracker = TransitionTracker(
-            observation_space=observation_space,
-            num_envs=num_envs,
+            observation_space=context.observation_space,
+            num_envs=context.num_envs,
             autoreset_mode=mode,
             copy=mode is not AutoresetMode.DISABLED,
         )
@@ -188,8 +179,7 @@ class MemoryObservation(gym.Wrapper[Any, Any, Any, Any]):
         """
         super().__init__(env)
         self.memory = memory
-        shapes = (env.observation_space, env.action_space)
-        self._stream = _Stream(memory, env, 1, shapes, AutoresetMode.DISABLED)
+        self._stream = _Stream(memory, env, AutoresetMode.DISABLED)
         self.observation_space = extended_space(env.observation_space, memory.space, memory.name)
 
     def reset(
@@ -239,9 +229,10 @@ class MemoryVectorObservation(VectorWrapper):
         """
         super().__init__(env)
         self.memory = memory
-        shapes = (env.single_observation_space, env.single_action_space)
-        self._stream = _Stream(memory, env, env.num_envs, shapes, required_mode(env))
-        self.single_observation_space = extended_space(shapes[0], memory.space, memory.name)
+        self._stream = _Stream(memory, env, required_mode(env))
+        self.single_observation_space = extended_space(
+            env.single_observation_space, memory.space, memory.name
+        )
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
 
     def reset(

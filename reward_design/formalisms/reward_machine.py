@@ -13,7 +13,13 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv
 
-from operant.reward_design.base import DesignContext, DesignSpec, OnTruncation, RewardDesign
+from operant.reward_design.base import (
+    DesignContext,
+    DesignSpec,
+    OnTruncation,
+    RewardDesign,
+    require_on_truncation,
+)
 from operant.reward_design.formalisms.machine import RewardMachine
 from operant.reward_design.formalisms.memory import (
     EpisodeMemory,
@@ -78,10 +84,7 @@ class RewardMachineDesign(RewardDesign):
             ValueError: If another argument is outside its range.
         """
         super().__init__(gamma=gamma)
-        if on_truncation not in ("bootstrap", "terminal"):
-            raise ValueError(
-                f"on_truncation must be 'bootstrap' or 'terminal', got {on_truncation!r}"
-            )
+        require_on_truncation(on_truncation)
         self.machine = as_machine(machine)
         self._keep, self._shaping, self._on_truncation = keep_true_reward, shaping, on_truncation
         self.spec = dataclasses.replace(type(self).spec, gamma_bound=shaping)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.reward_design.base import DesignContext, DesignSpec, RewardDesign
-from operant.reward_design.intrinsic.visits import UInt, VisitTable, hash_rows
+from operant.reward_design.intrinsic.visits import UInt, VisitTable, key_features, state_keys
 from operant.types import Bool, Features, Obs, RewardTerms, Transition, take_rows
 
 
@@ -41,10 +41,8 @@ class FirstVisitBonus(RewardDesign):
         super().__init__()
         if not (math.isfinite(beta) and beta >= 0.0):
             raise ValueError(f"beta must be finite and >= 0, got {beta}")
-        if key != "obs" and (isinstance(key, str) or not key):
-            raise ValueError(f"key must be 'obs' or a non-empty list of feature names, got {key!r}")
         self._beta = beta
-        self._key_features = () if key == "obs" else tuple(key)
+        self._key_features = key_features(key)
         if self._key_features:
             self.spec = dataclasses.replace(self.spec, needs=("features",), privileged=True)
         self._seen = VisitTable(1)
@@ -83,10 +81,4 @@ class FirstVisitBonus(RewardDesign):
         self._seen.add(state["slot"], state["key"])
 
     def _keys(self, obs: Obs, features: Features) -> UInt:
-        if self._key_features:
-            # Scalar envs publish floats, batched ones ints; adding 0.0 turns -0.0 into 0.0.
-            chosen = [np.asarray(features[name], np.float64) for name in self._key_features]
-            return hash_rows([values + 0.0 for values in chosen])
-        if isinstance(obs, dict):
-            return hash_rows([obs[name] for name in sorted(obs)])
-        return hash_rows([obs])
+        return state_keys(obs, features, self._key_features)

@@ -10,9 +10,28 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from operant.types import Bool, Int
+from operant.types import Bool, Features, Int, Obs
 
 UInt: TypeAlias = npt.NDArray[np.uint64]
+
+
+def key_features(key: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the features that tell states apart: none for ``"obs"``, the observation.
+
+    Raises:
+        ValueError: If ``key`` is neither ``"obs"`` nor a list of names.
+    """
+    if key != "obs" and (isinstance(key, str) or not key):
+        raise ValueError(f"key must be 'obs' or a non-empty list of feature names, got {key!r}")
+    return () if key == "obs" else tuple(key)
+
+
+def state_keys(obs: Obs, features: Features, names: Sequence[str]) -> UInt:
+    """Return the hashes of B states, (B,), by the named features or, without names, by ``obs``."""
+    if names:
+        # Scalar envs publish floats, batched ones ints; adding 0.0 turns -0.0 into 0.0.
+        return hash_rows([np.asarray(features[name], np.float64) + 0.0 for name in names])
+    return hash_rows([obs[name] for name in sorted(obs)] if isinstance(obs, dict) else [obs])
 
 
 def hash_rows(columns: Sequence[npt.NDArray[Any]]) -> UInt:

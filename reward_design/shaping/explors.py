@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.reward_design.base import DesignContext, DesignSpec, RewardDesign
+from operant.reward_design.intrinsic.visits import key_features
 from operant.reward_design.shaping.state_table import StateTable
 from operant.types import (
     Bool,
@@ -144,9 +145,7 @@ class ExploRS(RewardDesign):
                 raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value}")
         if memory < 1:
             raise ValueError(f"memory must be >= 1, got {memory}")
-        if key != "obs" and (isinstance(key, str) or not key):
-            raise ValueError(f"key must be 'obs' or a non-empty list of feature names, got {key!r}")
-        self._key_features = () if key == "obs" else tuple(key)
+        self._key_features = key_features(key)
         self._policy = policy
         self._scale, self._largest = bonus_scale, max_bonus
         self._reward_rate, self._critic_rate, self._memory = reward_rate, critic_rate, memory

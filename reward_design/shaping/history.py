@@ -18,8 +18,8 @@ from operant.reward_design.base import (
     Invariance,
     OnTruncation,
     RewardDesign,
+    require_on_truncation,
 )
-from operant.reward_design.shaping.potential import require_on_truncation
 from operant.types import Bool, Float, RewardTerms, Rollout, Transition
 
 

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from operant.errors import NonFiniteRewardError, OperantError
-from operant.reward_design.base import DesignContext, DesignSpec, OnTruncation, RewardDesign
+from operant.reward_design.base import (
+    DesignContext,
+    DesignSpec,
+    OnTruncation,
+    RewardDesign,
+    require_on_truncation,
+)
 from operant.reward_design.shaping.potentials import Declared, Phi, Recipe, recipe_of
 from operant.types import Features, Float, RewardTerms, Transition
 
@@ -147,16 +153,6 @@ class PotentialShaping(RewardDesign):
                 step=int(t.episode_step[bad[0]]),
                 value=float(potential[bad[0]]),
             )
-
-
-def require_on_truncation(on_truncation: str) -> None:
-    """Check the argument of that name.
-
-    Raises:
-        ValueError: If it is neither ``"bootstrap"`` nor ``"terminal"``.
-    """
-    if on_truncation not in ("bootstrap", "terminal"):
-        raise ValueError(f"on_truncation must be 'bootstrap' or 'terminal', got {on_truncation!r}")
 
 
 def require_acknowledged(design: str, hidden: Sequence[str], privileged: bool) -> None:

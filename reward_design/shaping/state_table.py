@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.reward_design.intrinsic.visits import hash_rows
+from operant.reward_design.intrinsic.visits import state_keys
 from operant.types import Features, Int, Obs
 
 Array = npt.NDArray[Any]
@@ -42,13 +42,8 @@ class StateTable:
             obs: Observations.
             features: Their features; not read unless they are the key.
         """
-        if self._key:
-            # Scalar envs publish floats, batched ones ints; adding 0.0 turns -0.0 into 0.0.
-            parts = [np.asarray(features[name], np.float64) + 0.0 for name in self._key]
-        else:
-            parts = [obs[name] for name in sorted(obs)] if isinstance(obs, dict) else [obs]
-        known = self._numbers
-        found = [known.setdefault(key, len(known)) for key in hash_rows(parts).tolist()]
+        known, keys = self._numbers, state_keys(obs, features, self._key)
+        found = [known.setdefault(key, len(known)) for key in keys.tolist()]
         for name, column in self._columns.items():
             if len(known) > len(column):
                 rows = np.zeros((max(64, len(known)), *column.shape[1:]), column.dtype)

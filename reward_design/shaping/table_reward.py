@@ -157,11 +157,10 @@ def numbering(obs: Obs) -> StateOf:
         ValueError: If two states look alike: what they should be paid cannot be told apart. The
             returned function raises it for an observation that is none of them.
     """
-    from operant.reward_design.intrinsic.visits import hash_rows  # compiles
+    from operant.reward_design.intrinsic.visits import state_keys  # compiles
 
     def keys(batch: Obs) -> list[int]:
-        columns = [batch[name] for name in sorted(batch)] if isinstance(batch, dict) else [batch]
-        hashed: list[int] = hash_rows(columns).tolist()
+        hashed: list[int] = state_keys(batch, {}, ()).tolist()
         return hashed
 
     numbers: dict[int, int] = {}

@@ -109,8 +109,9 @@ def as_suite(options: Options) -> Suite:
         shaped.step(shaped.action_space.sample())  # a design may find what is wrong only here
     finally:
         env.close()
-    run_env(suite.runs()[0]).close()  # with the memory shown, if that is asked for
-    if not options.show_memory and design.memory() is not None:
+    if options.show_memory:
+        run_env(suite.runs()[0]).close()
+    elif design.memory() is not None:
         console.print(
             f"[yellow]note[/] {escape(options.design)} remembers what the agent does not see; "
             "--show-memory shows it",

@@ -1,0 +1,43 @@
+"""What a design learns about the env it is attached to, read off the env."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from operant.finite import ModelOf
+from operant.reward_design.adapters.transitions import feature_table
+from operant.reward_design.base import DesignContext
+
+
+def context_of(
+    env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any],
+    *,
+    gamma: float,
+    seed: int = 0,
+    num_envs: int | None = None,
+) -> DesignContext:
+    """Return the context of a scalar or vector env.
+
+    Args:
+        env: The env.
+        gamma: The agent's discount, in [0, 1].
+        seed: Seed of everything random inside the design.
+        num_envs: Number of slots; None for as many as the env has rows.
+    """
+    rows = 1
+    shown: gym.Space[Any] = env.observation_space
+    allowed: gym.Space[Any] = env.action_space
+    if isinstance(env, VectorEnv):
+        rows, shown, allowed = env.num_envs, env.single_observation_space, env.single_action_space
+    return DesignContext(
+        observation_space=shown,
+        action_space=allowed,
+        features=feature_table(env),
+        num_envs=rows if num_envs is None else num_envs,
+        gamma=gamma,
+        seed=seed,
+        model=ModelOf(env.spec),
+    )
