@@ -1,0 +1,1 @@
+"""Search for rewards: candidates are written, checked, trained on and compared; nothing is lost."""

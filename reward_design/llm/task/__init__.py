@@ -1,0 +1,1 @@
+"""What a writer of rewards is told about a world."""
