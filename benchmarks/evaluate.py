@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from operant import envs, reward_design
 from operant.agents.base import Player, Policy
+from operant.benchmarks.episode_log import EpisodeLog
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
 from operant.errors import InterruptedRunError, OperantError
@@ -96,13 +97,16 @@ class Evaluator:
         self._batch = run_batch(spec, spec.evaluation.episodes)
         self._should_stop = should_stop
 
-    def score_policy(self, policy: Policy, *, deterministic: bool, step: int) -> EvalTable:
+    def score_policy(
+        self, policy: Policy, *, deterministic: bool, step: int, log: EpisodeLog | None = None
+    ) -> EvalTable:
         """Score what an agent has learned, with a memory per row if it has any; see :meth:`score`.
 
         Args:
             policy: What acts.
             deterministic: True for the mode of the policy, False to sample from it.
             step: Env steps trained so far, written into the table.
+            log: Sees every step; None if nobody does.
         """
         player = Player(policy, self._spec.evaluation.episodes)
 
@@ -110,10 +114,15 @@ class Evaluator:
             mask = infos.get("action_mask")
             return player.act(obs, deterministic=deterministic, action_mask=mask)
 
-        return self.score(act, step=step, on_end=player.forget)
+        return self.score(act, step=step, on_end=player.forget, log=log)
 
     def score(
-        self, act: Act, *, step: int, on_end: Callable[[Bool], None] = lambda _: None
+        self,
+        act: Act,
+        *,
+        step: int,
+        on_end: Callable[[Bool], None] = lambda _: None,
+        log: EpisodeLog | None = None,
     ) -> EvalTable:
         """Play the first episode of every row; the design rides along only to be read.
 
@@ -122,6 +131,7 @@ class Evaluator:
             step: Env steps trained so far, written into the table.
             on_end: Told in which rows, (B,) bool, an episode has ended; another one starts there,
                 which is not scored.
+            log: Sees every step; None if nobody does.
 
         Raises:
             InterruptedRunError: If a stop was asked for before all episodes had ended.
@@ -137,21 +147,37 @@ class Evaluator:
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
         running, t = np.ones(episodes, np.bool_), 0
+        if log is not None:
+            log.begin()
         while running.any():
             if t and t % STOP_EVERY == 0 and self._should_stop():
                 raise InterruptedRunError("stopped during an evaluation")
-            obs, designed, terminated, truncated, infos = env.step(act(obs, infos, t))
+            action = act(obs, infos, t)
+            obs, designed, terminated, truncated, infos = env.step(action)
             true = infos["true_reward"]
             for name, value in zip(SCORES, (true, designed, true, designed), strict=True):
                 weight = spec.gamma**t if name.startswith("discounted") else 1.0
                 sums[name] += np.where(running, weight * value, 0.0)
             length += running
-            done = running & (terminated | truncated)
+            ended = np.asarray(terminated | truncated, np.bool_)
+            done = running & ended
             if done.any():
                 success |= done & self._success(infos)
+            if log is not None:
+                log.watch(
+                    running=running,
+                    action=action,
+                    designed=designed,
+                    truncated=finite.cut,
+                    success=success,
+                    ended=ended,
+                    infos=infos,
+                )
             running &= ~done
-            on_end(np.asarray(terminated | truncated, np.bool_))
+            on_end(ended)
             t += 1
+        if log is not None:
+            log.end(step)
         return EvalTable(
             step=np.full(episodes, step, np.int64),
             episode=np.arange(episodes),
@@ -228,10 +254,16 @@ class _FiniteHorizon(VectorWrapper):
     In training the agent bootstraps at a time limit, so shaping keeps the potential of the last
     state there. A score is a finite sum that nothing is bootstrapped to: left as it is, it would
     contain ``gamma ** T`` times a potential that depends on the policy.
+
+    Attributes:
+        cut: (B,) bool, rows whose episode the time limit ended with the last step.
     """
+
+    cut: Bool
 
     def step(self, actions: Any) -> Any:
         obs, reward, terminated, truncated, infos = self.env.step(actions)
+        self.cut = np.asarray(truncated & ~terminated, np.bool_)
         return obs, reward, terminated | truncated, np.zeros_like(truncated), infos
 
 

@@ -144,7 +144,7 @@ class ProcessExecutor:
             ended(result)
 
         work = functools.partial(_execute, root)
-        with stop_on_signal(flag), _single_threaded(), Pool(self.workers, work) as pool:
+        with stop_on_signal(flag), single_threaded(), Pool(self.workers, work) as pool:
             while len(results) < len(specs):
                 if flag.is_set():
                     pool.stop()
@@ -170,7 +170,7 @@ def _death(spec: RunSpec, news: News) -> Result:
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Give child processes one BLAS and OpenMP thread each; more than cores cost 4 to 40 times."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}

@@ -95,6 +95,12 @@ class Pool:
         worker.key = key
         worker.send(job)
 
+    def kill(self, key: int) -> None:
+        """Kill the worker that works on a job, if one does; :meth:`news` tells of its death."""
+        for worker in self._workers:
+            if worker.key == key:
+                worker.process.kill()
+
     def stop(self) -> None:
         """Ask all work under way to stop; asking again changes nothing."""
         for worker in self._workers:

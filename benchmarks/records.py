@@ -99,6 +99,8 @@ class RunRecord:
         references: Scores of the random policy and the oracle.
         manifest: Provenance: versions, commit, ``command``, ``threads``, ``wall_s``, ``cpu_s`` ...
         gif: Animation of the final policy, or None.
+        episodes: What :class:`operant.benchmarks.episode_log.EpisodeLog` saw; empty if nothing was
+            recorded.
 
     Raises:
         ValueError: If there is no evaluation.
@@ -115,6 +117,7 @@ class RunRecord:
     references: References
     manifest: Mapping[str, Any]
     gif: bytes | None = None
+    episodes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that there is something to score."""

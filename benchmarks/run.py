@@ -15,6 +15,7 @@ import numpy as np
 from operant import agents, reward_design
 from operant.agents.base import Agent
 from operant.arrays import section
+from operant.benchmarks.episode_log import EpisodeLog
 from operant.benchmarks.evaluate import Evaluator, concatenate, run_batch
 from operant.benchmarks.formats import Arrays
 from operant.benchmarks.gif import record_episode
@@ -75,6 +76,8 @@ class Run:
         self._train: list[dict[str, Any]] = []
         self._spent = {"wall_s": 0.0, "cpu_s": 0.0, "sessions": 0}
         self._exact = True
+        recorded = self._spec.evaluation.recorded
+        self._episodes = EpisodeLog(recorded) if recorded else None
 
     def execute(self) -> Outcome:
         """Train to the budget, or until asked to stop.
@@ -139,6 +142,8 @@ class Run:
         agent.load_training_state(section(arrays, "agent"), meta["agent"])
         self._evals, self._train = [evals], meta["train"]
         self._due, self._spent, self._exact = meta["due"], meta["spent"], meta["exact"]
+        if self._episodes is not None:
+            self._episodes.load_json(meta["episodes"])
 
     def _save(self, agent: Agent) -> None:
         arrays, meta = agent.training_state()
@@ -154,6 +159,7 @@ class Run:
                 "due": self._due,
                 "spent": self._cost(),
                 "exact": meta["exact_resume"],
+                "episodes": self._seen(),
             },
         )
         self._saved_at = time.monotonic()
@@ -195,8 +201,11 @@ class Run:
         deterministic = self._spec.evaluation.deterministic
         with agent.sampling(self._tree.seed(f"evaluation {agent.num_steps}")):
             return self._evaluator.score_policy(
-                agent, deterministic=deterministic, step=agent.num_steps
+                agent, deterministic=deterministic, step=agent.num_steps, log=self._episodes
             )
+
+    def _seen(self) -> dict[str, Any] | None:
+        return None if self._episodes is None else self._episodes.to_json()
 
     def _cost(self) -> dict[str, Any]:
         return {
@@ -213,6 +222,7 @@ class Run:
             references=self._references,
             policy=agent.policy_state(),
             gif=record_episode(spec, agent, deterministic=spec.evaluation.deterministic),
+            episodes=self._seen(),
             manifest={
                 **describe_machine(),
                 **self._cost(),

@@ -25,11 +25,15 @@ class Evaluation:
         points: Evaluations after the one at step 0, evenly spaced over the budget.
         episodes: Episodes per evaluation; the levels depend on the run's seed only.
         deterministic: True for the mode of the policy, False for the policy as trained.
+        recorded: Episodes of the last evaluation whose last steps are kept beside the scores, with
+            the mean of each term of the reward at every evaluation; 0 for neither. See
+            :class:`operant.benchmarks.episode_log.EpisodeLog`.
     """
 
     points: int = 10
     episodes: int = 64
     deterministic: bool = False
+    recorded: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -40,6 +44,8 @@ class Evaluation:
         for name in ("points", "episodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.recorded < 0:
+            raise ValueError(f"recorded must be >= 0, got {self.recorded}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

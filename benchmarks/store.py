@@ -2,9 +2,9 @@
 
 ``<root>/<run folder>/`` holds ``spec.json`` from the start, ``checkpoint.safetensors`` while the
 run is under way, and when it is done ``eval.parquet``, ``train.parquet``, ``policy.safetensors``,
-``rollout.gif``, ``manifest.json`` and, written last, ``DONE.json`` with the checksum of each. A run
-counts only if every checksum holds. What is damaged moves to ``<root>/quarantine/<run folder>/``,
-beside a ``REASON.txt``. Links are never followed.
+``rollout.gif``, ``manifest.json``, ``episodes.json`` where the spec asks for it and, written last,
+``DONE.json`` with the checksum of each. A run counts only if every checksum holds. What is damaged
+moves to ``<root>/quarantine/<run folder>/``, beside a ``REASON.txt``. Links are never followed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from operant.benchmarks.files import remove_leftovers, sha256, write_atomic
+from operant.benchmarks.files import canonical_json, remove_leftovers, sha256, write_atomic
 from operant.benchmarks.formats import (
     Arrays,
     pack_arrays,
@@ -34,9 +34,10 @@ from operant.benchmarks.specs import RunSpec
 from operant.errors import CorruptRunError
 
 QUARANTINE = "quarantine"
-CHECKPOINT, GIF, LOCK = "checkpoint.safetensors", "rollout.gif", ".lock"
+CHECKPOINT, LOCK = "checkpoint.safetensors", ".lock"
+GIF, EPISODES = "rollout.gif", "episodes.json"
 RESULTS = {"spec.json", "eval.parquet", "train.parquet", "policy.safetensors", "manifest.json"}
-"""What every finished run has; most have a GIF too."""
+"""What every finished run has; most have a GIF too, and some a record of episodes."""
 
 
 class RunDirectory:
@@ -96,6 +97,7 @@ class RunDirectory:
         policy: tuple[Arrays, Mapping[str, Any]],
         gif: bytes | None,
         manifest: Mapping[str, Any],
+        episodes: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the results, then ``DONE.json``; the checkpoint is dropped last."""
         whole = {**manifest, "references": dataclasses.asdict(references)}
@@ -108,6 +110,8 @@ class RunDirectory:
         }
         if gif is not None:
             results[GIF] = gif
+        if episodes is not None:
+            results[EPISODES] = canonical_json(episodes).encode()
         for name, data in results.items():
             write_atomic(self.path / name, data)
         sums = {name: sha256(data) for name, data in results.items()}
@@ -242,6 +246,22 @@ def quarantine(root: Path, path: Path, reason: str) -> str:
     return name
 
 
+def read_run(path: Path, suite: str = "") -> RunRecord:
+    """Read a finished run.
+
+    Args:
+        path: Its directory.
+        suite: Name of the suite, written into the record.
+
+    Raises:
+        CorruptRunError: If it is damaged, or not finished.
+    """
+    try:
+        return _read(path, suite)
+    except _DAMAGE as error:
+        raise CorruptRunError(f"{path.name}: {error}") from error
+
+
 def _read(path: Path, suite: str) -> RunRecord:
     files = _verified(path)
     spec = RunSpec.from_json(read_object("spec.json", files["spec.json"]))
@@ -260,13 +280,14 @@ def _read(path: Path, suite: str) -> RunRecord:
         references=References(**manifest.pop("references")),
         manifest=manifest,
         gif=files.get(GIF),
+        episodes=read_object(EPISODES, files[EPISODES]) if EPISODES in files else {},
     )
 
 
 def _verified(path: Path) -> dict[str, bytes]:
     """Return the files of a finished run after checking every checksum."""
     sums = read_object("DONE.json", _content(path, "DONE.json"))
-    if not RESULTS <= sums.keys() <= RESULTS | {GIF}:
+    if not RESULTS <= sums.keys() <= RESULTS | {GIF, EPISODES}:
         raise CorruptRunError(f"DONE.json names {sorted(sums)}, expected {sorted(RESULTS)}")
     files = {name: _content(path, name) for name in sums}
     for name, data in files.items():

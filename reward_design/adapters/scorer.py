@@ -71,11 +71,12 @@ class StreamScorer:
         """
         if learn_every < 0:
             raise ValueError(f"learn_every must be >= 0, got {learn_every}")
-        if design.spec.timing != "step":
+        # Return decomposition knows an episode's reward at its end, and estimates it step by step.
+        if design.spec.timing != "step" and type(design).step is RewardDesign.step:
             raise OperantError(
-                f"design {design.id!r} has timing {design.spec.timing!r}: its rewards are not "
-                "known while the env steps, so no wrapper can return them; train with "
-                "operant.reward_design.adapters.sb3.DesignCallback instead"
+                f"design {design.id!r} has timing {design.spec.timing!r} and defines no step(): "
+                "its rewards are not known while the env steps, so no wrapper can return them; "
+                "train with operant.reward_design.adapters.sb3.DesignCallback instead"
             )
         if design.context is not None:
             raise OperantError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
@@ -17,7 +18,6 @@ from operant.envs.gridworld.features import count
 from operant.envs.gridworld.jit import compiled, outlined
 from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.outcomes import reach_goal
-from operant.envs.gridworld.scalar import GridEnv
 from operant.envs.gridworld.world import (
     DIRECTION,
     Size,
@@ -268,7 +268,7 @@ WALLS = _family("find the opening and get to the green goal square")
 _MAKERS = makers(WALLS), makers(FAMILY)
 
 
-def make(*, lava: int = 1, **kwargs: Any) -> GridEnv:
+def make(*, lava: int = 1, **kwargs: Any) -> gym.Env[Any, Any]:
     """Build a scalar env; see :class:`~operant.envs.gridworld.makers.MakeScalar`."""
     return _MAKERS[bool(lava)][0](lava=lava, **kwargs)
 

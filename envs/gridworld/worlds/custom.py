@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
@@ -29,8 +30,6 @@ from operant.envs.gridworld.features import pose_features, write_pose
 from operant.envs.gridworld.makers import makers
 from operant.envs.gridworld.maps import Scene, describe, read_map
 from operant.envs.gridworld.outcomes import reach_goal
-from operant.envs.gridworld.scalar import GridEnv
-from operant.envs.gridworld.vector import GridVectorEnv
 from operant.envs.gridworld.world import (
     CARRY,
     DIRECTION,
@@ -135,20 +134,20 @@ class GridMap:
 
     text: str
 
-    def make(self, **kwargs: Any) -> GridEnv:
+    def make(self, **kwargs: Any) -> gym.Env[Any, Any]:
         """Build a scalar env; keyword arguments as for ``GridEnv``, without options."""
         scene = read_map(self.text)
         height, width = scene.cells.shape
-        env = _make(width=width, height=height, **kwargs)
+        env: Any = _make(width=width, height=height, **kwargs)
         _install(scene, env.simulator.world.memory)
-        return env
+        return env  # type: ignore[no-any-return]
 
     def make_vector(self, **kwargs: Any) -> VectorEnv[Any, Any, Any]:
         """Build a batched env; keyword arguments as for ``GridVectorEnv``, without options."""
         scene = read_map(self.text)
         height, width = scene.cells.shape
         env: Any = _make_vector(width=width, height=height, **kwargs)
-        batch = env.simulator.batch if isinstance(env, GridVectorEnv) else env.batch
+        batch = env.simulator.batch if hasattr(env, "simulator") else env.batch
         _install(scene, batch.world.memory)
         return env  # type: ignore[no-any-return]
 
@@ -218,7 +217,7 @@ def _require_start(scene: Scene) -> None:
 
 def _require_solution(made: GridMap) -> None:
     """Refuse a map without a solution."""
-    env = made.make()
+    env: Any = made.make()
     env.reset(seed=0)
     try:
         oracle = env.oracle()

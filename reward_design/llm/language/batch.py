@@ -17,7 +17,7 @@ from numba import types as numba_types
 
 from operant.reward_design.llm.language.checking import Checked
 from operant.reward_design.llm.language.rendering import by_position, render
-from operant.reward_design.llm.language.vocabulary import PARAMETERS, TABLE
+from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS, TABLE
 
 # numba's own code is untyped.
 types: Any = numba_types
@@ -26,27 +26,47 @@ _njit: Any = functools.partial(numba.njit, error_model="python", boundscheck=Tru
 
 _ROWS = types.Array(types.float64, 2, "C", readonly=True)
 _COLUMN = types.Array(types.float64, 1, "C", readonly=True)
-_SIGNATURE = types.void(_ROWS, _COLUMN, _ROWS, _ROWS, types.float64[::1])
+_FILLED = types.float64[:, ::1]
 
 
-def kernel(program: Checked) -> Callable[..., None]:
+def kernel(program: Checked, *, vectors: bool) -> Callable[..., None]:
     """Compile a program for batches.
 
+    Args:
+        program: The program.
+        vectors: Whether an action has several numbers.
+
     Returns:
-        ``kernel(obs, action, next_obs, info, out)`` for C-contiguous float64 arrays (N, D), (N,),
-        (N, D), (N, K), which holds the keys that the program reads, in order, and (N,). It fills
-        ``out``, or raises what Python would raise for the first bad row, without telling which.
+        ``kernel(obs, action, next_obs, info, mem, out)`` for C-contiguous float64 arrays (N, D),
+        (N,) or (N, A), (N, D), (N, K), which holds the keys that the program reads, in order,
+        (N, M) and (N, outputs). It fills ``out`` and updates ``mem``, or raises what Python would
+        raise for the first bad row, without telling which.
     """
-    function = render(program, PARAMETERS["reward"], by_position(program.keys), _TABLE)
-    one: Any = _njit(function)
-
-    @_njit(_SIGNATURE, nogil=True)  # type: ignore[untyped-decorator]
-    def rows(obs: Any, action: Any, next_obs: Any, info: Any, out: Any) -> None:
-        for n in range(len(out)):
-            out[n] = one(obs[n], action[n], next_obs[n], info[n])
-
-    found: Callable[..., None] = rows
+    parameters = (*PARAMETERS["reward"], MEMORY)
+    one: Any = _njit(render(program, parameters, by_position(program.keys), _TABLE))
+    action = _ROWS if vectors else _COLUMN
+    signature = types.void(_ROWS, action, _ROWS, _ROWS, _FILLED, _FILLED)
+    loop = _list_by_list if program.outputs else _number_by_number
+    found: Callable[..., None] = _njit(signature, nogil=True)(loop(one))
     return found
+
+
+def _number_by_number(one: Any) -> Callable[..., None]:
+    def rows(obs: Any, action: Any, next_obs: Any, info: Any, mem: Any, out: Any) -> None:
+        for n in range(len(out)):
+            out[n, 0] = one(obs[n], action[n], next_obs[n], info[n], mem[n])
+
+    return rows
+
+
+def _list_by_list(one: Any) -> Callable[..., None]:
+    def rows(obs: Any, action: Any, next_obs: Any, info: Any, mem: Any, out: Any) -> None:
+        for n in range(len(out)):
+            values = one(obs[n], action[n], next_obs[n], info[n], mem[n])
+            for k in range(len(values)):
+                out[n, k] = values[k]
+
+    return rows
 
 
 def _minimum(x: float, y: float) -> float:

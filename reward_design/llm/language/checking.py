@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from operant.reward_design.llm.language.errors import Source
 from operant.reward_design.llm.language.expressions import Expressions, Vocabulary
 from operant.reward_design.llm.language.forms import Kind, as_number, call, literal, local
-from operant.reward_design.llm.language.vocabulary import RESERVED
+from operant.reward_design.llm.language.vocabulary import MEMORY, RESERVED
 
 MAX_LOOPS = 8
 """Most loops inside each other; Python itself has a limit there."""
@@ -32,12 +32,16 @@ class Checked:
         keys: Keys of ``info`` that it reads, in the order of their first use.
         reads_obs: Whether it reads ``obs`` or ``next_obs``.
         reads_action: Whether it reads ``action``.
+        outputs: How many numbers it returns, as a tuple; 0 if it returns one number, not a tuple.
+        mem_size: How many numbers it remembers.
     """
 
     body: tuple[ast.stmt, ...]
     keys: tuple[str, ...]
     reads_obs: bool
     reads_action: bool
+    outputs: int = 0
+    mem_size: int = 0
 
 
 def check(function: ast.FunctionDef, source: Source, words: Vocabulary) -> Checked:
@@ -61,6 +65,8 @@ def check(function: ast.FunctionDef, source: Source, words: Vocabulary) -> Check
         keys=tuple(checker.read),
         reads_obs=checker.reads_obs,
         reads_action=checker.reads_action,
+        outputs=checker.outputs,
+        mem_size=checker.mem_size,
     )
 
 
@@ -69,6 +75,7 @@ class _Statements(Expressions):
 
     def __init__(self, source: Source, words: Vocabulary) -> None:
         super().__init__(source, words)
+        self.outputs = 0  # in the list that is returned, if it is one
         self._loops = 0  # around this place
         self._turns = 1  # of all of them
 
@@ -95,19 +102,56 @@ class _Statements(Expressions):
                 return self._assign(target, value), False
             case ast.AugAssign(ast.Name() as target, operator, value):
                 return self._assign(target, self._changed(target, operator, value)), False
+            case ast.Assign([ast.Subscript(ast.Name(name)) as cell], value) if name == MEMORY:
+                return self._remember(cell, value), False
+            case ast.AugAssign(ast.Subscript(ast.Name(name)) as cell, operator, value) if (
+                name == MEMORY
+            ):
+                now = ast.copy_location(ast.Subscript(cell.value, cell.slice, ast.Load()), cell)
+                new = ast.copy_location(ast.BinOp(now, operator, value), cell)
+                return self._remember(cell, new), False
         message, hint = "only a plain name can be assigned, one at a time", "write name = value"
         raise self.source.refusal("assign", message, hint, node)
 
     def _return(self, node: ast.Return) -> ast.stmt:
         if node.value is None:
             raise self.source.refusal("return", "this returns nothing", "return a number", node)
-        kind, form = self.value(node.value)
+        if self.words.outputs is not None:
+            return ast.Return(self._list(node.value, *self.words.outputs))
+        return ast.Return(self._result(node.value))
+
+    def _list(self, node: ast.expr, fewest: int, most: int) -> ast.expr:
+        """Return the form of a list that is returned."""
+        if not isinstance(node, (ast.List, ast.Tuple)):
+            message, hint = "this returns no list", "write the numbers in brackets: return [a, b]"
+            raise self.source.refusal("return", message, hint, node)
+        count = len(node.elts)
+        if not fewest <= count <= most:
+            wanted = f"{fewest} to {most} numbers" if fewest < most else f"{most} numbers"
+            message = f"the list has {count} numbers, and {wanted} are wanted"
+            raise self.source.refusal("return", message, at=node)
+        if self.outputs not in (0, count):
+            message = f"the list has {count} numbers, and the one before it {self.outputs}"
+            raise self.source.refusal("return", message, "return equally many everywhere", node)
+        self.outputs = count
+        return ast.copy_location(ast.Tuple([*map(self._result, node.elts)], ast.Load()), node)
+
+    def _result(self, node: ast.expr) -> ast.expr:
+        """Return the form of a number that is returned."""
+        kind, form = self.value(node)
         if kind is Kind.VECTOR:
-            raise self.vector(node.value)
+            raise self.vector(node)
         if kind is Kind.FLAG:
             message, hint = f"this returns {kind.value}", "write 1.0 if condition else 0.0"
-            raise self.source.refusal("type", message, hint, node.value)
-        return ast.Return(form)
+            raise self.source.refusal("type", message, hint, node)
+        return form
+
+    def _remember(self, cell: ast.Subscript, value: ast.expr) -> ast.stmt:
+        """Return the form of ``mem[i] = value``."""
+        _, form = self.number(value)
+        place = self.memory_cell(cell)
+        place.ctx = ast.Store()
+        return ast.Assign([place], form)
 
     def _assign(self, target: ast.Name, value: ast.expr) -> ast.stmt:
         kind, form = self.value(value)
@@ -128,7 +172,7 @@ class _Statements(Expressions):
 
     def _give_value(self, target: ast.Name, kind: Kind) -> None:
         name = target.id
-        if name in RESERVED or name.startswith("__"):
+        if name in RESERVED or name in self.words.parameters or name.startswith("__"):
             message = f"{name!r} cannot be assigned: it has a meaning of its own"
             raise self.source.refusal("name", message, "choose another name", target)
         before = self.kinds.setdefault(name, kind)

@@ -19,7 +19,7 @@ from operant.reward_design.llm.language.forms import (
     name_of,
     written,
 )
-from operant.reward_design.llm.language.vocabulary import FUNCTIONS, RESERVED
+from operant.reward_design.llm.language.vocabulary import FUNCTIONS, MAX_MEMORY, MEMORY, RESERVED
 
 MAX_NUMBER = 1e12
 """Largest number that can be written down."""
@@ -40,12 +40,16 @@ class Vocabulary:
         obs_size: Length of an observation; 0 if it has no elements to read.
         keys: Keys of ``info``.
         arrays: Features that are no numbers, name -> shape: no program can read them.
+        action_size: Numbers in an action; 0 if it is a number itself.
+        outputs: Fewest and most numbers in the list that is returned; None if it is no list.
     """
 
     parameters: Sequence[str]
     obs_size: int
     keys: Sequence[str]
     arrays: Mapping[str, tuple[int, ...]]
+    action_size: int = 0
+    outputs: tuple[int, int] | None = None
 
 
 class Expressions:
@@ -57,6 +61,7 @@ class Expressions:
         read: Keys of ``info`` that were read so far, in order.
         reads_obs: Whether an observation was read.
         reads_action: Whether the action was.
+        mem_size: Numbers of the memory up to the last that was read or assigned.
     """
 
     def __init__(self, source: Source, words: Vocabulary) -> None:
@@ -66,6 +71,11 @@ class Expressions:
         self.assigned: set[str] = set()
         self.read: dict[str, None] = {}
         self.reads_obs = self.reads_action = False
+        self.mem_size = 0
+
+    @property
+    def _action_is_a_vector(self) -> bool:
+        return self.words.action_size > 0 and "action" in self.words.parameters
 
     def value(self, node: ast.expr) -> Value:
         """Return kind and form of an expression."""
@@ -140,8 +150,10 @@ class Expressions:
             return kind, call("float", [form], node) if kind is Kind.WHOLE else form
         if node.id == "action" and node.id in self.words.parameters:
             self.reads_action = True
+            if self._action_is_a_vector:
+                return Kind.VECTOR, name_of(node)
             return Kind.NUMBER, call("float", [name_of(node)], node)
-        if node.id in ("obs", "next_obs") and node.id in self.words.parameters:
+        if node.id in ("obs", "next_obs", MEMORY) and node.id in self.words.parameters:
             return Kind.VECTOR, name_of(node)
         raise self._unknown(node, node.id)
 
@@ -169,9 +181,15 @@ class Expressions:
                 place: ast.expr = ast.copy_location(ast.Constant(key), node.slice)
             case ast.Name("obs" | "next_obs" as name) as table if name in self.words.parameters:
                 self.reads_obs = True
-                place = self._index(node.slice)
+                place = self._index(node.slice, self.words.obs_size, "an observation")
+            case ast.Name("action") as table if self._action_is_a_vector:
+                self.reads_action = True
+                place = self._index(node.slice, self.words.action_size, "an action")
+            case ast.Name(name) if name == MEMORY and name in self.words.parameters:
+                return Kind.NUMBER, self.memory_cell(node)
             case _:
-                readable = [f"{name}[...]" for name in self.words.parameters if name != "action"]
+                plain = () if self._action_is_a_vector else ("action",)
+                readable = [f"{name}[...]" for name in self.words.parameters if name not in plain]
                 hint = f"only {', '.join(readable)} can be"
                 raise self.source.refusal("index", "this cannot be indexed", hint, node)
         element = ast.copy_location(ast.Subscript(name_of(table), place, ast.Load()), node)
@@ -194,12 +212,27 @@ class Expressions:
             hint = f'a potential sees one state: write info["{name}"]'
         raise self.source.refusal("feature", f"unknown feature {key!r}", hint, node)
 
-    def _index(self, node: ast.expr) -> ast.expr:
-        """Return the form of an index into an observation."""
-        size, number = self.words.obs_size, literal(node)
+    def memory_cell(self, node: ast.Subscript) -> ast.Subscript:
+        """Return the form of ``mem[i]``."""
+        if MEMORY not in self.words.parameters:
+            message = "this program declares no memory"
+            hint = f"write def ...({', '.join(self.words.parameters)}, {MEMORY}):"
+            raise self.source.refusal("name", message, hint, node)
+        number = literal(node.slice)
+        if number is None or not 0 <= number < MAX_MEMORY:
+            message = f"the place in {MEMORY} must be written down, 0 to {MAX_MEMORY - 1}"
+            raise self.source.refusal("index", message, f"as in {MEMORY}[0]", node.slice)
+        self.mem_size = max(self.mem_size, number + 1)
+        name = ast.copy_location(ast.Name(MEMORY, ast.Load()), node.value)
+        place = ast.copy_location(ast.Constant(number), node.slice)
+        return ast.copy_location(ast.Subscript(name, place, ast.Load()), node)
+
+    def _index(self, node: ast.expr, size: int, whole: str) -> ast.expr:
+        """Return the form of an index into a vector of some size."""
+        number = literal(node)
         if number is not None:
             if not -size <= number < size:
-                message = f"index {number} is outside an observation of {size} numbers"
+                message = f"index {number} is outside {whole} of {size} numbers"
                 hint = f"use 0 to {size - 1}" if size else 'read features, as in info["name"]'
                 raise self.source.refusal("index", message, hint, node)
             return ast.copy_location(ast.Constant(number % size), node)

@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from operant.reward_design.llm.language.errors import Source, UnsafeRewardCodeError
-from operant.reward_design.llm.language.vocabulary import PARAMETERS
+from operant.reward_design.llm.language.vocabulary import MEMORY, OUTPUTS, PARAMETERS
 
 MAX_CHARACTERS = 8192
 """Longest source."""
@@ -71,7 +71,7 @@ def parse(source: Source, entry: str) -> ast.FunctionDef:
     module = _parsed(source)
     _check_size(module, source)
     function = _only_function(module, source, entry)
-    _check_nodes(function, source)
+    _check_nodes(function, source, lists=entry in OUTPUTS)
     return function
 
 
@@ -159,9 +159,8 @@ def _only_function(module: ast.Module, source: Source, entry: str) -> ast.Functi
     if function.decorator_list:
         message = "the function must not be decorated"
         raise source.refusal("signature", message, hint, function.decorator_list[0])
-    plain = ast.parse(f"def _({', '.join(PARAMETERS[entry])}): return").body[0]
-    same = ast.dump(function.args) == ast.dump(plain.args)  # type: ignore[attr-defined]
     generic = getattr(function, "type_params", [])
+    same = ast.dump(function.args) in map(_dumped, _signatures(entry))
     if function.name != entry or not same or function.returns or generic:
         message = f"the signature is not {entry}({', '.join(PARAMETERS[entry])})"
         raise source.refusal("signature", message, hint, function)
@@ -172,8 +171,25 @@ def _only_function(module: ast.Module, source: Source, entry: str) -> ast.Functi
     return function
 
 
-def _check_nodes(function: ast.FunctionDef, source: Source) -> None:
-    """Refuse the first node, from left to right, that is no part of the language."""
+def _signatures(entry: str) -> list[tuple[str, ...]]:
+    """Return the parameters that an entry point can have."""
+    plain = PARAMETERS[entry]
+    return [plain] if entry == "potential" else [plain, (*plain, MEMORY)]
+
+
+def _dumped(parameters: tuple[str, ...]) -> str:
+    plain = ast.parse(f"def _({', '.join(parameters)}): return").body[0]
+    return ast.dump(plain.args)  # type: ignore[attr-defined]
+
+
+def _check_nodes(function: ast.FunctionDef, source: Source, *, lists: bool) -> None:
+    """Refuse the first node, from left to right, that is no part of the language.
+
+    Args:
+        function: What to walk through.
+        source: Its text.
+        lists: Whether a list may be returned.
+    """
     at: ast.AST = function
     stack: list[ast.AST] = [*reversed(function.body)]
     while stack:
@@ -181,7 +197,11 @@ def _check_nodes(function: ast.FunctionDef, source: Source) -> None:
         at = node if hasattr(node, "lineno") else at
         if not isinstance(node, _ALLOWED):
             raise _not_allowed(node, source, at)
-        stack += reversed(list(ast.iter_child_nodes(node)))
+        match node:
+            case ast.Return(ast.List(parts) | ast.Tuple(parts)) if lists:
+                stack += reversed(parts)
+            case _:
+                stack += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _not_allowed(node: ast.AST, source: Source, at: ast.AST | None = None) -> UnsafeRewardCodeError:

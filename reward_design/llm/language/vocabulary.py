@@ -8,10 +8,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+_STEP = ("obs", "action", "next_obs", "info")
 PARAMETERS = MappingProxyType(
-    {"reward": ("obs", "action", "next_obs", "info"), "potential": ("obs", "info")}
+    {"reward": _STEP, "signs": _STEP, "factors": _STEP, "potential": ("obs", "info")}
 )
-"""Entry point -> its parameters, in order."""
+"""Entry point -> its parameters, in order; all but potentials may have ``mem`` after them."""
+OUTPUTS = MappingProxyType({"signs": (2, 2), "factors": (1, 16)})
+"""Entry point that returns a list -> fewest and most numbers in it."""
+MEMORY = "mem"
+"""Name of the parameter for what a program remembers."""
+MAX_MEMORY = 16
+"""Most numbers that a program remembers."""
 MAX_ARGUMENTS = 8
 """Most arguments of ``min`` and ``max``."""
 
@@ -58,8 +65,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
 """All functions, by the name under which a program calls them."""
 
 RESERVED = frozenset(
-    {"math", "range", *PARAMETERS, *PARAMETERS["reward"]}
-    | {name for name in FUNCTIONS if "." not in name}
+    {"math", "range", *PARAMETERS, *_STEP} | {name for name in FUNCTIONS if "." not in name}
 )
 """Names that a program may not assign."""
 

@@ -1,4 +1,10 @@
-"""What a provider is asked and what it answers."""
+"""What a provider is asked and what it answers.
+
+A provider knows nothing of budgets. The search checks before it asks (``budget.require``) and
+counts each completion and its tokens afterwards (``budget.spend``), whatever the provider's kind: a
+replay under the same limits ends where its recording ended. Attempts that a busy server refused
+wrote nothing and are not counted there; each completion tells how many it took.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +56,8 @@ class Request:
         seed: Of sampling, where the server knows one; sample ``i`` uses ``seed + i``.
         purpose: ``"design"`` wants a program, ``"criticise"`` a verdict, ``"merge"`` one program
             made of several.
+        template: Version of the prompt texts that the messages were made from, or ``""``; part of
+            every record.
         brief: The same content as data, for providers that are no language model. Never sent, never
             recorded.
     """
@@ -61,6 +69,7 @@ class Request:
     max_tokens: int | None = None
     seed: int | None = None
     purpose: Literal["design", "criticise", "merge"] = "design"
+    template: str = ""
     brief: Brief | None = None
 
 
@@ -86,9 +95,10 @@ class Completion:
         finish_reason: ``"stop"``; ``"length"`` if it was cut off; ``"refused"`` if the server says
             that it filtered; ``"error"`` if this sample failed, with the reason as text.
         model: The model that the server says it was, or the provider's name.
-        usage: Its tokens.
+        usage: Its tokens; 0 where the server does not say.
         request_id: The server's id, or ``""``.
-        latency_s: Seconds it took.
+        latency_s: Seconds it took, repeated attempts and pauses included.
+        attempts: How often it was asked for, >= 1: more if a server was busy or failed.
     """
 
     text: str
@@ -97,6 +107,7 @@ class Completion:
     usage: Usage = Usage()
     request_id: str = ""
     latency_s: float = 0.0
+    attempts: int = 1
 
 
 class Provider(Protocol):
@@ -117,3 +128,16 @@ class Provider(Protocol):
             ProviderError: If there is no answer at all: no key, no server, no record.
         """
         ...
+
+
+class LiveProvider(Provider, Protocol):
+    """Asks a model now; what it answers can be recorded.
+
+    Attributes:
+        client: Library and version that speaks to the model: ``"openai 3.52.0"``.
+        host: Whether the model runs here or in the local network (``"local"``), or at somebody who
+            sells it (``"vendor"``); ``""`` if unknown. Never an address.
+    """
+
+    client: str
+    host: Literal["local", "vendor", ""]

@@ -16,20 +16,37 @@ class TaskSpec:
     Attributes:
         env_id: Gymnasium id.
         goal: One or a few sentences.
-        success: The success predicate in words.
+        success: The success predicate in words, or ``""`` if there is none.
         max_steps: Time limit in env steps, or None if there is none.
+        termination: What ends an episode before the time limit, in words, or ``""`` if unknown.
     """
 
     env_id: str
     goal: str
     success: str
     max_steps: int | None = None
+    termination: str = ""
 
     @property
     def identity(self) -> str:
         """Sha256 of the fields, 64 hexadecimal digits; part of every record."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Element:
+    """One number of an observation or an action that is a vector.
+
+    Attributes:
+        description: What it is, with its unit; ``""`` if unknown.
+        low: Smallest value, or minus infinity.
+        high: Largest value, or infinity.
+    """
+
+    description: str
+    low: float
+    high: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +62,8 @@ class ObsView:
         action_size: Numbers in an action; 0 if it is one number.
         actions: Names of the values of a discrete action, in order; empty if unknown.
         features: The feature table, numbers only.
+        elements: What the numbers of an observation are, ``obs_size`` of them.
+        action_elements: What the numbers of an action are, ``action_size`` of them.
     """
 
     env_id: str
@@ -54,3 +73,5 @@ class ObsView:
     action_size: int
     actions: tuple[str, ...]
     features: tuple[Feature, ...]
+    elements: tuple[Element, ...] = ()
+    action_elements: tuple[Element, ...] = ()

@@ -1,7 +1,7 @@
 """The command line: one file per command, one table of them here.
 
-Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 a dependency is missing, 75 interrupted, saved
-and continued by the same command.
+Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 a dependency is missing, 4 a search found
+nothing, 75 interrupted, saved and continued by the same command.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-OK, FAILED, USAGE, MISSING, INTERRUPTED = 0, 1, 2, 3, 75
+OK, FAILED, USAGE, MISSING, NOTHING_FOUND, INTERRUPTED = 0, 1, 2, 3, 4, 75
 
 
 def commands() -> dict[str, Callable[..., int]]:
@@ -19,7 +19,20 @@ def commands() -> dict[str, Callable[..., int]]:
 
     A name of two words is a command of a group: ``operant reward audit``.
     """
-    from operant.cli import bench, catalogue, demo, doctor, enjoy, play, report, reward, train
+    from operant.cli import (
+        bench,
+        catalogue,
+        demo,
+        doctor,
+        enjoy,
+        play,
+        report,
+        reward,
+        reward_check,
+        reward_new,
+        reward_show,
+        train,
+    )
 
     return {
         "demo": demo.demo,
@@ -30,6 +43,10 @@ def commands() -> dict[str, Callable[..., int]]:
         "report": report.report,
         "reward audit": reward.audit,
         "reward compare": reward.compare,
+        "reward new": reward_new.new,
+        "reward check": reward_check.check,
+        "reward show": reward_show.show,
+        "reward retrain": reward_show.retrain,
         "envs": catalogue.envs,
         "designs": catalogue.designs,
         "agents": catalogue.agents,

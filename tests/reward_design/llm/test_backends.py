@@ -1,26 +1,38 @@
-"""Two back ends, one meaning: programs from a typed grammar, run by Python and by numba."""
+"""Three back ends, one meaning: programs from a typed grammar, run by Python, numba and torch."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 import textwrap
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operant.reward_design.llm import RewardProgramError, UnsafeRewardCodeError, compile_reward
+from operant.reward_design.llm import (
+    RewardProgramError,
+    UnsafeRewardCodeError,
+    compile_factors,
+    compile_reward,
+)
+from operant.reward_design.llm.language import tensors
+from operant.reward_design.llm.language.execution import ARGUMENTS
+from operant.reward_design.llm.language.rendering import by_key, render
+from operant.reward_design.llm.language.vocabulary import TABLE
 
 HEAD = "def reward(obs, action, next_obs, info):\n"
-START = "x = 0.5\ny = info['b']\nnear = action > 1\n"
+START = "x = 0.5\ny = info['b']\nnear = action[0] > 1\n"
 ARITHMETIC = ("abs({})", "min({}, {}, {})", "max({}, {})", "float({})", "int({})")
 ARITHMETIC += ("math.fabs({})", "math.floor({})", "math.ceil({})", "math.copysign({}, {})")
 SMOOTH = ("math.sqrt({})", "math.exp({})", "math.log({})", "math.log1p({})", "math.tanh({})")
 SMOOTH += ("math.sin({})", "math.cos({})", "math.atan2({}, {})", "math.hypot({}, {})")
 LITERALS = ("0", "1", "2", "3", "-1", "7", "0.5", "0.1", "1e-3", "1e12", "-2.5")
-READS = ("action", "info['a']", "info['prev_a']", "info['b']", "obs[0]", "obs[-1]", "next_obs[1]")
+READS = ("action[0]", "info['a']", "info['prev_a']", "info['b']", "obs[0]", "obs[-1]")
+READS += ("next_obs[1]", "action[-1]", "mem[0]", "mem[2]")
 
 
 @st.composite
@@ -40,7 +52,8 @@ def numbers(draw, depth, loops=0):
     if kind == 7:
         return f"({draw(inner)} if {draw(flags(depth - 1, loops))} else {draw(inner)})"
     if kind == 8:
-        return f"{draw(st.sampled_from(('obs', 'next_obs')))}[{draw(wholes(depth - 1, loops))}]"
+        table = draw(st.sampled_from(("obs", "next_obs", "action")))
+        return f"{table}[{draw(wholes(depth - 1, loops))}]"
     return f"({draw(inner)} {draw(st.sampled_from(('and', 'or')))} {draw(inner)})"
 
 
@@ -75,7 +88,8 @@ def blocks(draw, depth, loops=0):
         kind = draw(st.integers(0, 6 if depth else 2))
         if kind < 2:
             sign = draw(st.sampled_from(("=", "=", "+=", "-=", "*=", "**=")))
-            lines.append(f"{draw(st.sampled_from('xy'))} {sign} {draw(numbers(3, loops))}")
+            target = draw(st.sampled_from(("x", "y", "x", "y", "mem[0]", "mem[2]")))
+            lines.append(f"{target} {sign} {draw(numbers(3, loops))}")
         elif kind == 2:
             lines.append(f"near = not {draw(flags(2, loops))}")
         elif kind == 3 and loops < 2:
@@ -93,8 +107,13 @@ def blocks(draw, depth, loops=0):
 
 @st.composite
 def programs(draw):
+    """Return the text of a program that returns a sum of three terms, or a list of two numbers."""
     body = START + draw(blocks(2)) + f"\nreturn 1 * {draw(numbers(3))}"
-    return HEAD + textwrap.indent(body, "    ")
+    shape = draw(st.sampled_from((r"x + \1 - y", r"[\1, y]")))
+    body = re.sub(r"return (1 \* .*)$", f"return {shape}", body, flags=re.MULTILINE)
+    entry = "factors" if "return [" in body else "reward"
+    head = f"def {entry}(obs, action, next_obs, info, mem):\n"
+    return head + textwrap.indent(body, "    ")
 
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 0.1, 30.0, 1e3, 1e200, -1e200)
@@ -110,58 +129,114 @@ def inputs(*shape):
 
 GIVEN = (
     inputs(N, 3),
-    RNG.integers(-1, 4, N).astype(float),
+    RNG.integers(-1, 4, (N, 2)).astype(float),
     inputs(N, 3),
     {"a": inputs(N), "prev_a": inputs(N), "b": RNG.integers(0, 2, N).astype(float)},
+    inputs(N, 3),
 )
 
 
-def rows(*which):
-    obs, action, next_obs, info = GIVEN
-    pick = list(which)
-    return obs[pick], action[pick], next_obs[pick], {k: v[pick] for k, v in info.items()}
+def rows(program, which):
+    """Return some rows; no more memory than the program has."""
+    obs, action, next_obs, info, mem = GIVEN
+    some = {key: values[which] for key, values in info.items()}
+    mem = mem[which][:, : program.mem_size]
+    return obs[which], action[which], next_obs[which], some, mem.copy()
 
 
-def agree(text):
-    """Hold the compiled program against Python, row by row."""
+def compiled_as(text, backend):
+    compile_ = compile_factors if "def factors" in text else compile_reward
+    kwargs = {"obs_size": 3, "features": ("a", "b"), "action_size": 2, "backend": backend}
+    return compile_(text, **kwargs)
+
+
+def agree(text, backend):
+    """Hold another back end against Python, row by row; returns how many rows were alike."""
     try:
-        python = compile_reward(text, obs_size=3, features=("a", "b"))
+        python = compiled_as(text, "python")
     except UnsafeRewardCodeError as refusal:
         refused = refusal.code
     else:
-        return compare(text, python)
+        return compare(text, python, backend)
     assert refused in ("size", "depth", "return", "number")
     return 0
 
 
-def compare(text, python):
-    """Return how many rows have a value, which both give alike; both refuse the others."""
-    compiled = compile_reward(text, obs_size=3, features=("a", "b"), backend="numba")
+def compare(text, python, backend):
+    """Rows that have a value have the same in both, and the same memory; both refuse the others.
+
+    What torch rounds in another way may matter: rows are left out of which Python itself says
+    something else if its functions are a little off.
+    """
+    other = compiled_as(text, backend)
     good, bad = {}, {}
     for n in range(N):
+        given = rows(python, [n])
+        if backend == "torch" and not steady(python, given):
+            continue
         try:
-            good[n] = python.batch(*rows(n))[0]
+            good[n] = python.batch(*given)[0], given[-1][0]
         except RewardProgramError as error:
             bad[n] = error.code
-    paid = compiled._compiled(*_plain(compiled, rows(*good)))
-    assert paid is not None, "compiled code fails where Python does not"
-    expected = np.array(list(good.values()))
-    np.testing.assert_allclose(paid, expected, rtol=1e-12, atol=1e-12)
+    given = rows(python, list(good))
+    result, memory, failed = raw(other, given)
+    assert not failed, f"{backend} fails where Python does not"
+    tolerance = {"rtol": 1e-12, "atol": 1e-12}
+    if good:
+        values, memories = zip(*good.values(), strict=True)
+        np.testing.assert_allclose(result, np.array(values), **tolerance)
+        np.testing.assert_allclose(memory, np.array(memories), **tolerance)
     for n, code in bad.items():
+        given = rows(python, [n])
+        assert raw(other, given)[2], f"{backend} does not fail where Python does"
+        if backend == "torch":
+            *given, mem = given
+            given = (*given, torch.as_tensor(mem))
         with pytest.raises(RewardProgramError) as caught:
-            compiled.batch(*rows(n))
+            other.batch(*given)
         assert (caught.value.code, caught.value.row) == (code, 0)
-        assert compiled._compiled(*_plain(compiled, rows(n))) is None
+        np.testing.assert_array_equal(given[-1], rows(python, [n])[-1])
     return len(good)
 
 
-def _plain(program, given):
-    obs, action, next_obs, info = given
-    keys = program._checked.keys
-    columns = np.array([info[key] for key in keys]).reshape(len(keys), len(action)).T.copy()
-    if not program.reads_obs:
-        obs = next_obs = np.empty((len(action), 0))
-    return obs, action, next_obs, columns
+def raw(program, given):
+    """Return results, memory and whether a row fails, as a back end says, without Python's help."""
+    execution = program._execution
+    if program.backend == "numba":
+        found = execution.compiled(*execution._arrays(*given, len(given[1])))
+        return (None, None, True) if found is None else (*found, False)
+    given = tensors.as_tensors(execution.checked, (len(given[1]), 3, 2), *given)
+    results, memory, failed = tensors.run(execution.checked, given)
+    beyond = not (results.abs() <= program.cap).all()
+    results = results if execution.checked.outputs else results[:, 0]
+    return results.numpy(), memory.numpy(), bool(failed.any()) or beyond
+
+
+def steady(program, given):
+    """Whether a row has the same result if functions round in another way."""
+    found = []
+    keys = {key: values.tolist()[0] for key, values in given[3].items()}
+    for off in (0.0, 1e-15, -1e-15):
+        table = {name: nudged(TABLE[name], off) for name in ROUNDING}
+        function = render(program._checked, ARGUMENTS, by_key, {**TABLE, **table})
+        mem = given[-1][0].tolist()
+        try:
+            value = function(*(each[0].tolist() for each in given[:3]), keys, mem)
+        except (ArithmeticError, ValueError, IndexError) as error:
+            value = type(error).__name__
+        found.append(np.hstack([value, mem]) if not isinstance(value, str) else value)
+    if any(isinstance(value, str) for value in found):
+        return all(isinstance(value, str) and value == found[0] for value in found)
+    beyond = {bool((np.abs(value) <= program.cap).all()) for value in found}
+    close = (np.allclose(value, found[0], rtol=1e-13, atol=1e-13, equal_nan=True) for value in found)
+    return all(close) and len(beyond) == 1
+
+
+ROUNDING = ("power", "exp", "log", "log1p", "tanh", "sin", "cos", "atan2", "hypot", "sqrt")
+
+
+def nudged(function, off):
+    return lambda *values: function(*values) * (1.0 + off)
 
 
 UNARY = (
@@ -178,38 +253,115 @@ EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -3.7, 3.7, 900.0, -900.0, 1e16, 1
 EDGES += (math.inf, -math.inf, math.nan)
 
 
-def test_every_operation_at_the_edges_of_its_domain():
+def edges():
+    """Return a program with every operation, and what to give it."""
     operations = (*UNARY, *BINARY)
     lines = [f"if action == {k}:\n    return 1 * ({op})" for k, op in enumerate(operations)]
     body = "\n".join(["v = info['v']", "w = info['w']", *lines, "return 0"])
     text = HEAD + textwrap.indent(body, "    ")
-    program = compile_reward(text, obs_size=3, features=("v", "w"), backend="numba", cap=1e308)
-    failed, same = 0, 0
-    for k, v, w in itertools.product(range(len(operations)), EDGES, EDGES):
-        obs, info = (0.25, 0.5, 0.75), {"v": v, "w": w}
-        row = np.array([obs]), np.array([float(k)]), np.array([obs]), np.array([[v, w]])
-        compiled = program._compiled(*row)
-        try:
-            expected = program(obs, k, obs, info)
-        except RewardProgramError:
-            assert compiled is None, (operations[k], v, w)
-            failed += 1
+    given = np.array([*itertools.product(range(len(operations)), EDGES, EDGES)])
+    return text, operations, given
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_every_operation_at_the_edges_of_its_domain(backend):
+    text, operations, given = edges()
+    options = {"obs_size": 3, "features": ("v", "w"), "cap": 1e308}
+    python = compile_reward(text, **options)
+    other = compile_reward(text, backend=backend, **options)._execution
+    obs, info = np.tile([0.25, 0.5, 0.75], (len(given), 1)), dict(zip("vw", given.T[1:]))
+    if backend == "torch":
+        tensor = tensors.as_tensors(
+            other.checked, (len(given), 3, 0), obs, given[:, 0], obs, info, None
+        )
+        results, _, failed = tensors.run(other.checked, tensor)
+        failed |= ~(results[:, 0].abs() <= 1e308)
+    failures = 0
+    for n, (k, v, w) in enumerate(given):
+        if backend == "torch":
+            paid = None if failed[n] else float(results[n, 0])
         else:
-            assert compiled is not None, (operations[k], v, w)
-            assert compiled[0] == pytest.approx(expected, rel=1e-14, abs=0), (operations[k], v, w)
-            same += 1
-    assert failed > 1000
-    assert same > 5000
+            row = other._arrays(obs[n : n + 1], [k], obs[n : n + 1], {"v": [v], "w": [w]}, None, 1)
+            found = other.compiled(*row)
+            paid = None if found is None else found[0][0]
+        try:
+            expected = python(obs[n], k, obs[n], {"v": v, "w": w})
+        except RewardProgramError:
+            expected = None
+            failures += 1
+        where = operations[int(k)], v, w
+        if expected is None or paid is None:
+            assert paid is expected, where
+        else:
+            assert paid == pytest.approx(expected, rel=1e-14, abs=0), where
+            assert math.copysign(1.0, paid) == math.copysign(1.0, expected), where
+    assert failures > 1000
+    assert len(given) - failures > 5000
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_arithmetic_is_the_same_to_the_last_bit(backend):
+    operations = ("v + w", "v - w", "v * w", "v / w", "v // w", "v % w", "(v < w) * 1", "-v")
+    operations += ("min(v, w)", "max(v, w)", "math.floor(v)", "abs(v)", "math.copysign(v, w)")
+    text = f"def factors(obs, action, next_obs, info):\n    v = action[0]\n    w = action[1]\n"
+    text += f"    return [{', '.join(operations)}]"
+    values = RNG.normal(size=(2000, 2)) * 10.0 ** RNG.integers(-6, 6, (2000, 2))
+    options = {"obs_size": 0, "features": (), "action_size": 2, "cap": 1e300}
+    python = compile_factors(text, **options).batch(None, values, None, {})
+    other = compile_factors(text, backend=backend, **options).batch(None, values, None, {})
+    np.testing.assert_array_equal(np.asarray(other).view(np.int64), python.view(np.int64))
 
 
 @settings(max_examples=4)
 @given(programs())
 def test_numba_says_what_python_says(text):
-    agree(text)
+    agree(text, "numba")
+
+
+@settings(max_examples=15)
+@given(programs())
+def test_torch_says_what_python_says(text):
+    agree(text, "torch")
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_they_say_what_python_says_of_many_programs(backend):
+    alike = []
+
+    @settings(max_examples=300)
+    @given(programs())
+    def many(text):
+        alike.append(agree(text, backend))
+
+    many()
+    assert np.mean(alike) > 10
+
+
+@pytest.mark.parametrize("backend", ["python", "torch"])
+@settings(max_examples=20)
 @given(programs())
-def test_numba_says_what_python_says_of_many_programs(text):
-    agree(text)
+def test_terms_sum_to_the_reward(backend, text):
+    """They do whatever the program is: each is a part of what the whole returns."""
+    try:
+        program = compiled_as(text, backend)
+    except UnsafeRewardCodeError:
+        return
+    if "def factors" in text:
+        return
+    for n in range(N):
+        given = rows(program, [n])
+        *rest, mem = given
+        if backend == "torch":
+            given = (*rest, torch.as_tensor(mem.copy()))
+            rest, mem = rest, torch.as_tensor(mem)
+        try:
+            expected = program.batch(*given)
+        except RewardProgramError:
+            with pytest.raises(RewardProgramError):
+                program.batch_terms(*rest, mem)
+            continue
+        terms = program.batch_terms(*rest, mem)
+        assert tuple(terms) == program.terms
+        np.testing.assert_array_equal(sum(terms.values()), expected)
+        np.testing.assert_array_equal(mem, given[-1])

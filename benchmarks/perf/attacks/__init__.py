@@ -1,0 +1,1 @@
+"""Attacks on the closed reward language, and a judge of it that shares no code with it."""

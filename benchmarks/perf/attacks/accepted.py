@@ -1,0 +1,166 @@
+"""Harmless programs, many of which look like attacks: all are accepted and have this value."""
+
+from __future__ import annotations
+
+import math
+
+from operant.benchmarks.perf.attacks.items import HEAD, Table, Whole
+
+ACCEPTED: Table = {
+    "plain rewards": (
+        ("zero", 0.0, "return 0"),
+        ("progress", 1.0, 'return info["prev_distance"] - info["distance"]'),
+        ("event", 0.5, 'return 0.5 if info["has_key"] and not info["prev_has_key"] else 0.0'),
+        ("potential", 0.99 * -3.0 + 4.0, 'return 0.99 * -info["distance"] + info["prev_distance"]'),
+        ("bonus by steps", 1.5, 'x = 0.5\nif info["has_key"]:\n    x += 1\nreturn x'),
+        ("elif", 3.0, "if action < 1:\n    return 1\nelif action > 2:\n    return 2\nreturn 3"),
+        (
+            "norm",
+            math.sqrt(0.5625),
+            "x = 0.0\nfor i in range(3):\n    x += obs[i] ** 2\nreturn math.sqrt(x)",
+        ),
+        (
+            "dot product",
+            0.625,
+            "x = 0.0\nfor i in range(3):\n    x += obs[i] * next_obs[i]\nreturn x",
+        ),
+        ("penalty of an action", -0.01, "return -0.01 if action == 2 else 0.0"),
+        ("exponential", math.exp(-1.5), 'return math.exp(-info["distance"] / 2)'),
+        ("bounded", math.tanh(3.0), 'return math.tanh(info["distance"])'),
+        ("clipped", 1.0, 'return max(-1.0, min(1.0, info["distance"]))'),
+        ("angle", math.atan2(-0.5, 0.5), "return math.atan2(obs[1], obs[0])"),
+        ("flag as a number", 1.0, 'return info["has_key"] * (action > 1)'),
+        ("flag in a name", 2.0, "near = action > 1\nreturn near + near"),
+        (
+            "loops inside each other",
+            9.0,
+            "x = 0\nfor i in range(3):\n    for j in range(3):\n        x += 1\nreturn x",
+        ),
+        ("early return", 1.0, "for i in range(3):\n    if i == 1:\n        return i\nreturn 9"),
+        (
+            "nested branches",
+            4.0,
+            "if action:\n    if obs[0] > 0:\n        x = 4\n    else:\n        x = 5\n"
+            "else:\n    x = 6\nreturn x",
+        ),
+        ("default value", 4.0, 'return info["prev_has_key"] or info["prev_distance"]'),
+        ("both", 3.0, 'return info["has_key"] and info["distance"]'),
+        ("largest of eight", 8.0, "return max(1, 2, 3, 4, 5, 6, 7, 8)"),
+    ),
+    "looks strange": (
+        ("docstring that imports", 1.0, '"""import os; os.system("ls")"""\nreturn 1'),
+        ("comment that opens brackets", 1.0, "return 1  # 39 of them: " + "(" * 39),
+        ("comment that evaluates", 1.0, "# eval(open('/etc/passwd'))\nreturn 1"),
+        ("raw docstring", 1.0, 'r"""\\N{no such name}"""\nreturn 1'),
+        ("docstring in pieces", 1.0, '"a" "b"\nreturn 1'),
+        ("semicolons", 3.0, "x = 1; y = 2; return x + y"),
+        ("one line", 1.0, Whole("def reward(obs, action, next_obs, info): return 1")),
+        (
+            "spread signature",
+            1.0,
+            Whole("def reward(\n  obs, action,\n  next_obs, info,\n):\n  return 1"),
+        ),
+        ("empty lines", 1.0, Whole("\n\n\n" + HEAD + "\n\n    return 1\n\n\n")),
+        (
+            "line ends of Windows",
+            3.0,
+            Whole(HEAD.replace("\n", "\r\n") + "    x = 1\r\n    return x + 2\r\n"),
+        ),
+        ("tabs", 1.0, Whole(HEAD + "\treturn 1")),
+        ("backslashes", 3.0, "return 1 + \\\n    2"),
+        ("brackets of 30", 1.0, "return " + "(" * 38 + "1" + ")" * 38),
+        ("no spaces", 1.0, "return 1if action else 2"),
+        (
+            "names of Python's functions",
+            6.0,
+            "len = 1\nsum = 2\nprint = 3\nreturn len + sum + print",
+        ),
+        ("names of the checked form", 9.0, "float_ = 4\nmath_ = 5\nreturn float_ + math_"),
+        ("names of parameters with a line", 3.0, "obs_ = 1\ninfo_ = 2\nreturn obs_ + info_"),
+        ("soft keywords", 6.0, "match = 1\ncase = 2\ntype = 3\nreturn match + case + type"),
+        ("an underscore", 3.0, "_ = 3\nreturn _"),
+        ("a hidden name", 3.0, "_x = 3\nreturn _x"),
+        ("name of a dunder's end", 3.0, "x__ = 3\nreturn x__"),
+        ("key by single quotes", 3.0, "return info['distance']"),
+        ("key by escapes", 3.0, r'return info["\x64istance"]'),
+        ("key in pieces", 3.0, 'return info["dis" "tance"]'),
+        ("raw key", 3.0, 'return info[r"distance"]'),
+        ("keyword beside a bracket", 0.0, "return(not(action))*1.0"),
+        (
+            "4096 turns",
+            4096.0,
+            "x = 0\nfor i in range(64):\n    for j in range(64):\n        x += 1\nreturn x",
+        ),
+        (
+            "eight loops",
+            256.0,
+            "x = 0\n"
+            + "".join(f"{' ' * k}for i{k} in range(2):\n" for k in range(8))
+            + " " * 8
+            + "x += 1\nreturn x",
+        ),
+        ("number, then flag", 1.0, "x = 5.0\nx = action > 1\nreturn x"),
+        (
+            "counter used twice",
+            2.0,
+            "x = 0\nfor i in range(2):\n    x += i\nfor i in range(2):\n    x += i\nreturn x",
+        ),
+        ("comparison chain", 1.0, "return 1.0 if 0 < obs[0] < 1 < action <= 2 else 0.0"),
+        ("many minus signs", 1.0, "return " + "-" * 30 + "1"),
+    ),
+    "numbers": (
+        ("hexadecimal", 255.0, "return 0xff"),
+        ("octal", 8.0, "return 0o10"),
+        ("binary", 5.0, "return 0b101"),
+        ("underscores", 1000.0, "return 1_000"),
+        ("exponent", 0.001, "return 1e-3"),
+        ("too small to be", 0.0, "return 1e-999"),
+        ("subnormal", 1.0, "return 1.0 if 5e-324 > 0 else 0.0"),
+        ("minus zero", math.pi, "return math.atan2(0.0, -1.0) * math.copysign(1.0, 0.0)"),
+        ("sign of minus zero", -1.0, "return math.copysign(1.0, -0.0)"),
+        ("long fraction", 0.1, "return 0.1000000000000000055511151231257827021181583404541015625"),
+        ("integers are floats", 0.0, "x = 1e12 * 1e12\nreturn (x + 1) - x"),
+        ("whole division", -2.0, "return -3 // 2"),
+        ("remainder has the divisor's sign", 1.0, "return -3 % 2"),
+        ("remainder of fractions", -0.25, "return 0.75 % -0.5"),
+        ("power is right to left", 512.0, "return 2 ** 3 ** 2"),
+        ("minus binds less than power", -4.0, "return -2 ** 2"),
+        ("power of minus", 0.25, "return 2 ** -2"),
+        ("power of zero", 1.0, "return (action - 2) ** 0"),
+        ("root by a power", 3.0, "return 9 ** 0.5"),
+        ("truncation", -1.0, "return int(-1.9)"),
+        ("floor", -2.0, "return math.floor(-1.1)"),
+        ("ceil", -1.0, "return math.ceil(-1.9)"),
+        ("flags add up", 2.0, "return 0 + (True + True)"),
+        ("tie of min", 1.0, "return math.copysign(1.0, min(0.0, -0.0))"),
+        (
+            "nan is caught",
+            7.0,
+            "x = 1e12 ** 16 * 1e12 ** 16 * action\nreturn x if math.isfinite(x) else 7.0",
+        ),
+        ("overflow that is not reached", 2.0, "return 2.0 if action else 10 ** 10 ** 9"),
+        ("division that is not reached", 0.0, "return (action - 2) and 1 / 0"),
+        ("at the cap", 1e6, "return 1e6"),
+        ("below the cap", -1e6, "return -1e6"),
+    ),
+    "indices that fit": (
+        ("last", 0.25, "return obs[-1]"),
+        ("first from the end", 0.5, "return obs[-3]"),
+        ("computed", -0.5, "return obs[int(action) - 1]"),
+        ("negative computed", 0.25, "return obs[int(-action / 2)]"),
+        ("hexadecimal", -0.5, "return obs[0x1]"),
+        (
+            "sum of counters",
+            0.75,
+            "x = 0.0\nfor i in range(2):\n    for j in range(2):\n"
+            "        x += next_obs[i + j]\nreturn x",
+        ),
+        ("remainder", 0.25, "return obs[int(1e11 * action) % 3]"),
+        ("by an element", -0.5, "return obs[int(obs[0] * 2)]"),
+        ("by a feature", 0.25, 'return obs[min(2, int(info["distance"]))]'),
+        ("largest", 0.25, "return obs[max(0, 1, 2)]"),
+        ("from before zero", 0.25, "x = 0.0\nfor i in range(-3, 0):\n    x += obs[i]\nreturn x"),
+        ("rounded", -0.5, "return obs[math.floor(1.9)]"),
+    ),
+}
+"""Category -> name, value on the transition of the corpus, text."""

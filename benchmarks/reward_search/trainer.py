@@ -1,0 +1,375 @@
+"""Trains agents on candidates in processes of their own, as runs that anybody can repeat."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import functools
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from operant import reward_design
+from operant.benchmarks.executors import single_threaded, stop_on_signal
+from operant.benchmarks.pool import News, Pool, StopFlag
+from operant.benchmarks.records import RunRecord
+from operant.benchmarks.reward_search.defaults import DEFAULT
+from operant.benchmarks.run import Progress, Run
+from operant.benchmarks.specs import Evaluation, RunSpec
+from operant.benchmarks.store import RunDirectory, quarantine, read_run
+from operant.errors import (
+    CorruptRunError,
+    InterruptedRunError,
+    NonFiniteRewardError,
+    OperantError,
+    UnknownIdError,
+)
+from operant.reward_design.llm.language.errors import RewardProgramError
+from operant.reward_design.llm.search.results import Episode, Job, RunResult, Status, Step
+from operant.reward_design.llm.task.reading import view_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How the work on a run ended.
+
+    Attributes:
+        status: ``"ok"`` if its folder holds the results.
+        error: What went wrong, or ``""``.
+        env_steps: Env steps that are known to have been trained, if it went wrong.
+    """
+
+    status: Status
+    error: str = ""
+    env_steps: int = 0
+
+
+class SuiteTrainer:
+    """Makes a benchmark run of each job; implements the search's ``Trainer``.
+
+    A run is known by its spec: an equal job finds the results of the first one and trains nothing,
+    an interrupted one goes on where it was. Whatever goes wrong with a run is a status of that run.
+    Worker processes are kept from one call to the next; :meth:`close` ends them, as does the end
+    of the program.
+
+    Attributes:
+        env_steps: Env steps of a run.
+        results: Folder of the runs.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        results: Path,
+        agent: str = DEFAULT.agent,
+        agent_config: Mapping[str, Any] | None = None,
+        total_steps: int = DEFAULT.total_steps,
+        num_envs: int = DEFAULT.num_envs,
+        gamma: float = DEFAULT.gamma,
+        env_kwargs: Mapping[str, Any] | None = None,
+        evaluation: Evaluation = DEFAULT.evaluation,
+        workers: int | None = None,
+        timeout_s: float = DEFAULT.timeout_s,
+    ) -> None:
+        """Choose how to train; no process is started yet.
+
+        Args:
+            env_id: Gymnasium id.
+            results: Folder of the runs.
+            agent: Agent id.
+            agent_config: Fields of its config that differ from its defaults; None for those of
+                :data:`~operant.benchmarks.reward_search.defaults.DEFAULT`.
+            total_steps: Env steps of a run.
+            num_envs: Rows of the training env.
+            gamma: Discount of agent and design, in [0, 1].
+            env_kwargs: Arguments of the env.
+            evaluation: How a run is scored.
+            workers: Number of processes >= 1; None for one per core.
+            timeout_s: Wall seconds after which a run is given up, > 0.
+
+        Raises:
+            ValueError: If a number is outside its range.
+        """
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be >= 1, got {workers}")
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s must be > 0, got {timeout_s}")
+        self.results, self.env_steps, self._timeout_s = results, total_steps, timeout_s
+        config = DEFAULT.agent_config if agent_config is None else agent_config
+        self._base = RunSpec(
+            env_id=env_id,
+            design="none",
+            agent=agent,
+            seed=0,
+            total_steps=total_steps,
+            num_envs=num_envs,
+            gamma=gamma,
+            env_kwargs=dict(env_kwargs or {}),
+            agent_config=dict(config),
+            evaluation=evaluation,
+        )
+        self._workers = workers or os.cpu_count() or 1
+        self._pool: Pool | None = None
+        env = gym.make(env_id, **self._base.env_kwargs)
+        self._actions = view_of(env).actions
+        env.close()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what decides the results, as arguments of this class and JSON values."""
+        told = self._base.to_json()
+        names = ("env_id", "agent", "agent_config", "total_steps", "num_envs", "gamma")
+        return {name: told[name] for name in (*names, "env_kwargs", "evaluation")}
+
+    @classmethod
+    def from_json(
+        cls,
+        told: Mapping[str, Any],
+        *,
+        results: Path,
+        workers: int | None = None,
+        timeout_s: float = DEFAULT.timeout_s,
+    ) -> SuiteTrainer:
+        """Return the trainer of a lineage, so that its candidates can be trained again.
+
+        Args:
+            told: What :meth:`to_json` returned.
+            results: Folder of the runs.
+            workers: Number of processes >= 1; None for one per core.
+            timeout_s: Wall seconds after which a run is given up, > 0.
+
+        Raises:
+            TypeError: If a field is unknown or missing.
+            ValueError: If a number is outside its range.
+        """
+        evaluation = Evaluation(**told["evaluation"])
+        settings = {**told, "evaluation": evaluation}
+        return cls(results=results, workers=workers, timeout_s=timeout_s, **settings)
+
+    def spec(self, job: Job) -> RunSpec:
+        """Return the run that a job is; the candidate's name is no part of it."""
+        return dataclasses.replace(
+            self._base, design=job.design, design_kwargs=dict(job.design_kwargs), seed=job.seed
+        )
+
+    def train(self, jobs: Sequence[Job]) -> list[RunResult]:
+        """Train on each job and return the results, in order.
+
+        Raises:
+            InterruptedRunError: If a signal asked to stop; every run under way was saved before.
+        """
+        specs = {spec.folder: spec for spec in map(self.spec, jobs)}
+        self.results.mkdir(parents=True, exist_ok=True)
+        todo = [spec for spec in specs.values() if not self._finished(spec)]
+        endings = self._execute(todo)
+        return [self._result(job, endings) for job in jobs]
+
+    def close(self) -> None:
+        """End the worker processes; :meth:`train` starts others."""
+        if self._pool is not None:
+            atexit.unregister(self.close)
+            self._pool.__exit__()
+            self._pool = None
+
+    def _finished(self, spec: RunSpec) -> bool:
+        """Return whether a run is done; one that is damaged is set aside."""
+        directory = RunDirectory(self.results, spec)
+        if not directory.done:
+            return False
+        try:
+            read_run(directory.path)
+        except CorruptRunError as error:
+            quarantine(self.results, directory.path, str(error))
+            return False
+        return True
+
+    # ---- processes --------------------------------------------------------------------------
+
+    def _execute(self, specs: Sequence[RunSpec]) -> dict[str, Ending]:
+        """Execute runs; returns folder -> how it ended."""
+        flag, todo, endings = StopFlag(), deque(enumerate(specs)), dict[str, Ending]()
+        watch = _Watch(self._timeout_s)
+        with stop_on_signal(flag), single_threaded():
+            pool = self._opened() if specs else None
+            while pool is not None and (todo or watch.running):
+                if flag.is_set():
+                    pool.stop()
+                    todo.clear()
+                while todo and pool.has_room:
+                    key, spec = todo.popleft()
+                    watch.start(key)
+                    pool.start(key, spec)
+                for key in watch.overdue():
+                    pool.kill(key)
+                for news in pool.news():
+                    if news.final:
+                        endings[specs[news.key].folder] = watch.end(news)
+                    else:
+                        watch.steps[news.key] = news.message
+        if flag.is_set():
+            raise InterruptedRunError(
+                "stopped while training on candidates; the same search goes on from there"
+            )
+        return endings
+
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            self._pool = Pool(self._workers, functools.partial(execute, self.results)).__enter__()
+            # The interpreter waits for its child processes, which wait for jobs.
+            atexit.register(self.close)
+        return self._pool
+
+    # ---- results ----------------------------------------------------------------------------
+
+    def _result(self, job: Job, endings: Mapping[str, Ending]) -> RunResult:
+        folder = self.spec(job).folder
+        ending = endings.get(folder, Ending(status="ok"))
+        if ending.status == "ok":
+            try:
+                record = read_run(self.results / folder)
+            except CorruptRunError as error:
+                ending = Ending(status="trainer_error", error=f"the results are damaged: {error}")
+            else:
+                return result_of(record, job=job, folder=folder, actions=self._actions)
+        return RunResult(
+            name=job.name,
+            seed=job.seed,
+            status=ending.status,
+            error=ending.error,
+            env_steps=ending.env_steps,
+            folder=folder,
+        )
+
+
+class _Watch:
+    """The clock over running jobs."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s, self._began = timeout_s, dict[int, float]()
+        self._killed: set[int] = set()
+        self.steps: dict[int, int] = {}
+
+    @property
+    def running(self) -> bool:
+        return bool(self._began)
+
+    def start(self, key: int) -> None:
+        self._began[key] = time.monotonic()
+
+    def overdue(self) -> Iterator[int]:
+        """Yield the jobs whose time is over, each once."""
+        for key, began in self._began.items():
+            if time.monotonic() - began > self._timeout_s and key not in self._killed:
+                self._killed.add(key)
+                yield key
+
+    def end(self, news: News) -> Ending:
+        """Return how a job ended, whose last news are given."""
+        del self._began[news.key]
+        steps = self.steps.get(news.key, 0)
+        if isinstance(news.message, Ending):
+            done = news.message.status == "ok"
+            return news.message if done else dataclasses.replace(news.message, env_steps=steps)
+        if news.key in self._killed:
+            error = f"it took longer than {self._timeout_s:g} s of wall time and was killed"
+            return Ending(status="timeout", error=error, env_steps=steps)
+        error = f"its process died (exit code {news.exit_code}; -9 often means: out of memory)"
+        return Ending(status="trainer_error", error=error, env_steps=steps)
+
+
+def execute(
+    root: Path, spec: RunSpec, stop: Callable[[], bool], tell: Callable[[int], None]
+) -> Ending:
+    """Execute a run in a worker; tells env steps, and never raises.
+
+    Args:
+        root: Folder of the runs.
+        spec: The run.
+        stop: Whether to stop.
+        tell: Is told how many env steps were trained.
+    """
+
+    def report(progress: Progress) -> None:
+        tell(progress.step)
+
+    try:
+        _require_design(spec)
+        outcome = Run(RunDirectory(root, spec), should_stop=stop, report=report).execute()
+    except (RewardProgramError, NonFiniteRewardError) as error:
+        return Ending(status="candidate_error", error=f"{type(error).__name__}: {error}")
+    except Exception as error:  # one run's failure must not take the others down
+        return Ending(status="trainer_error", error=f"{type(error).__name__}: {error}")
+    if outcome == "done":
+        return Ending(status="ok")
+    why = {"busy": "another process works on it", "interrupted": "it was stopped and saved"}
+    return Ending(status="trainer_error", error=f"{why[outcome]}; run again")
+
+
+def _require_design(spec: RunSpec) -> None:
+    """Make sure that the design can be built from the candidate's text.
+
+    Raises:
+        RewardProgramError: If not, whatever the reason.
+        UnknownIdError: If there is no such design, which is not the candidate's fault.
+    """
+    try:
+        reward_design.make_design(spec.design, **spec.design_kwargs)
+    except (RewardProgramError, UnknownIdError):
+        raise
+    except (OperantError, TypeError, ValueError) as error:
+        raise RewardProgramError("design", str(error)) from error
+
+
+def result_of(
+    record: RunRecord, *, job: Job, folder: str, actions: Sequence[str] = ()
+) -> RunResult:
+    """Return what a finished run showed.
+
+    Args:
+        record: The run.
+        job: What it was made for.
+        folder: Name of its directory.
+        actions: Names of the values of a discrete action, in order; empty for numbers.
+    """
+    evals, seen = record.evals, record.episodes
+    terms = seen.get("terms", [])
+    names = dict.fromkeys(name for means in terms for name in means)
+    return RunResult(
+        name=job.name,
+        seed=job.seed,
+        status="ok",
+        steps=tuple(evals.steps().tolist()),
+        success=tuple(evals.means("success").tolist()),
+        true_return=tuple(evals.means("true_return").tolist()),
+        designed_return=tuple(evals.means("designed_return").tolist()),
+        length=tuple(evals.means("length").tolist()),
+        terms={name: tuple(means.get(name, 0.0) for means in terms) for name in names},
+        ends=seen.get("ends", {}),
+        episodes=tuple(_episode(episode, actions) for episode in seen.get("episodes", [])),
+        env_steps=record.total_steps,
+        wall_s=float(record.manifest.get("wall_s", 0.0)),
+        folder=folder,
+    )
+
+
+def _episode(told: Mapping[str, Any], actions: Sequence[str]) -> Episode:
+    steps = tuple(
+        Step(
+            action=_action(step["action"], actions),
+            reward=step["reward"],
+            features=step["features"],
+        )
+        for step in told["steps"]
+    )
+    return Episode(steps=steps, length=told["length"], success=told["success"], ended=told["ended"])
+
+
+def _action(value: Any, actions: Sequence[str]) -> str:
+    if isinstance(value, int):
+        return actions[value] if value < len(actions) else str(value)
+    return ", ".join(f"{number:g}" for number in value) if isinstance(value, list) else str(value)

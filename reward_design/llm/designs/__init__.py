@@ -1,0 +1,1 @@
+"""Reward designs whose reward is a program of the closed language."""

@@ -1,0 +1,175 @@
+"""What designs that are programs have in common: what they read, remember, and do on failure."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from operant.reward_design.base import DesignContext, RewardDesign
+from operant.reward_design.llm.language.errors import RewardProgramError, Source
+from operant.reward_design.llm.language.evaluation import DEFAULT_CAP
+from operant.reward_design.llm.language.parsing import parse
+from operant.reward_design.llm.language.program import RewardProgram, SignProgram
+from operant.reward_design.llm.language.vocabulary import MEMORY
+from operant.types import Bool, Float, Int, Transition, take_rows
+
+OnError: TypeAlias = Literal["raise", "neutral", "clip"]
+"""What a design does where its program fails."""
+MANY = 64
+"""Rows from which on compiling a program, about a second once, is worth it."""
+MAX_FAILURES = 10
+"""Transitions without a result at which a program is disqualified."""
+
+P = TypeVar("P", RewardProgram, SignProgram)
+
+
+class GuardedProgram(RewardDesign, Generic[P]):
+    """Runs a program beside an env, with memory per slot and a policy for failures."""
+
+    entry: ClassVar[str]
+    policies: ClassVar[tuple[str, ...]] = ("raise", "neutral")
+
+    def __init__(self, source: str, *, on_error: OnError, cap: float = DEFAULT_CAP) -> None:
+        """Read the program; it is compiled once the env is known.
+
+        Args:
+            source: Text in the closed language.
+            on_error: What happens where the program fails.
+            cap: Largest result in magnitude.
+
+        Raises:
+            UnsafeRewardCodeError: If the source is no program; says where and why.
+            ValueError: If another argument is outside its range.
+        """
+        super().__init__()
+        if on_error not in self.policies:
+            raise ValueError(f"on_error must be one of {self.policies}, got {on_error!r}")
+        self._source, self._on_error, self._cap = source, on_error, cap
+        tree = parse(Source(source.replace("\r\n", "\n")), self.entry)
+        self._reads = _features_in(tree)
+        self.spec = dataclasses.replace(
+            self.spec,
+            markov=tree.args.args[-1].arg != MEMORY,
+            needs=("features",) if self._reads else (),
+            privileged=bool(self._reads),
+        )
+        self._mem, self._failures = np.zeros((1, 0)), 0
+        self._few: P
+        self._many: P
+
+    def required_features(self) -> tuple[str, ...]:
+        """Return the features that the program reads."""
+        return self._reads
+
+    def _setup(self, context: DesignContext) -> None:
+        arguments: dict[str, Any] = {
+            "obs_size": vector_size(context.observation_space),
+            "action_size": vector_size(context.action_space),
+            "features": context.features,
+            "cap": self._cap,
+        }
+        self._few = self._program(self._source, backend="python", **arguments)
+        self._many = self._program(self._source, backend="numba", **arguments)
+        self._mem, self._failures = np.zeros((context.num_envs, self._few.mem_size)), 0
+        hidden = {feature.name for feature in context.features if feature.privileged}
+        self.spec = dataclasses.replace(
+            self.spec, privileged=not hidden.isdisjoint(self._few.reads)
+        )
+
+    def reset(self, mask: Bool) -> None:
+        """Forget the episodes of the slots in ``mask``."""
+        self._mem[mask] = 0.0
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Return ``mem`` (num_envs, mem_size) float64 and ``failures`` () int64."""
+        return {"mem": self._mem.copy(), "failures": np.array(self._failures)}
+
+    def load_state_dict(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what :meth:`state_dict` returned; call after :meth:`setup`."""
+        self._mem, self._failures = state["mem"].copy(), int(state["failures"])
+
+    def results(self, t: Transition) -> Float:
+        """Return what the program says of B transitions, (B, K), and remember it.
+
+        Raises:
+            RewardProgramError: If the program fails in a row and ``on_error`` says so, or if it
+                failed too often.
+        """
+        try:
+            return self._run(self._many if len(t) >= MANY else self._few, t, np.arange(len(t)))
+        except RewardProgramError:
+            if self._on_error != "neutral":
+                raise
+        return np.concatenate([self._one(t, n) for n in range(len(t))])
+
+    def _one(self, t: Transition, row: int) -> Float:
+        """Return what the program says of one transition, (1, K), zeros where it fails."""
+        try:
+            return self._run(self._few, t, np.array([row]))
+        except RewardProgramError as error:
+            self._failures += 1
+            if self._failures < MAX_FAILURES:
+                return np.zeros((1, self._width(self._few)))
+            raise RewardProgramError(
+                "disqualified",
+                f"the program failed on {self._failures} transitions, at last so: {error.message}",
+                line=error.line,
+                column=error.column,
+                hint=error.hint,
+                row=row,
+            ) from error
+
+    def _run(self, program: P, t: Transition, rows: Int) -> Float:
+        given = {}
+        for key in program.keys:
+            name = key.removeprefix("prev_")
+            given[key] = (t.features if key == name else t.prev_features)[name][rows]
+        sees = program.reads_obs
+        obs, next_obs = (take_rows(each, rows) if sees else None for each in (t.obs, t.next_obs))
+        slots = t.env_ids[rows]
+        mem = self._mem[slots]
+        found = self._numbers(program, obs, t.action[rows], next_obs, given, mem)
+        self._mem[slots] = mem
+        return found
+
+    @abstractmethod
+    def _program(self, source: str, **arguments: Any) -> P:
+        """Compile the program."""
+
+    @abstractmethod
+    def _width(self, program: P) -> int:
+        """Return K."""
+
+    @abstractmethod
+    def _numbers(
+        self, program: P, obs: Any, action: Any, next_obs: Any, info: dict[str, Float], mem: Float
+    ) -> Float:
+        """Return what a program says of some rows, (B, K)."""
+
+
+def vector_size(space: gym.Space[Any]) -> int:
+    """Return how many numbers a program sees of a member of a space; 0 if it is no vector.
+
+    >>> vector_size(gym.spaces.Box(-1.0, 1.0, (3,))), vector_size(gym.spaces.Discrete(3))
+    (3, 0)
+    """
+    vector = isinstance(space, gym.spaces.Box) and len(space.shape) == 1
+    return gym.spaces.flatdim(space) if vector else 0
+
+
+def _features_in(tree: ast.FunctionDef) -> tuple[str, ...]:
+    """Return the features that a program reads, before there is a table to check it against."""
+    keys = [
+        node.slice.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+    ]
+    names = [key.removeprefix("prev_") for key in keys if isinstance(key, str)]
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,75 @@
+"""Eureka: several programs a round, the best one is improved on by what its training showed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from operant.reward_design.llm.search.feedback import failure, reflection, remarks
+from operant.reward_design.llm.search.parts import Prompt
+from operant.reward_design.llm.search.prompts import answered, opening
+from operant.reward_design.llm.search.search import Search, fittest, require_counts
+from operant.reward_design.llm.search.trial import Trial
+
+LOOKS = 3
+"""Most candidates per round that are trained on more seeds to find the best."""
+
+
+def eureka(
+    search: Search,
+    *,
+    rounds: int = 5,
+    samples: int = 16,
+    seeds: Sequence[int] = (0,),
+    parent_seeds: Sequence[int] = (0, 1),
+    feedback: Literal["reflection", "fitness", "none"] = "reflection",
+) -> None:
+    """Search by evolution with reward reflection.
+
+    Args:
+        search: The parts.
+        rounds: Number of rounds, >= 1.
+        samples: Candidates per round, >= 1.
+        seeds: Seeds on which each candidate is trained.
+        parent_seeds: Seeds on which the best one is trained before others are made from it.
+        feedback: What is told of the best one: how its training went, its fitness alone, or
+            nothing, which is independent sampling: the control that evolution has to beat.
+
+    Raises:
+        OperantError: If a count is out of range.
+
+    Source: Eureka: Human-Level Reward Design via Coding Large Language Models (Ma et al., 2024),
+    algorithm 1. Deviations: fitness is the success at the end of training, not its maximum; the
+    best candidate so far is improved, not the best of the round, and only after it was trained on
+    a second seed, so that it is not merely a lucky one.
+    """
+    require_counts(rounds=rounds, samples=samples, seeds=len(seeds))
+    start = opening(search.task, search.view, search.form)
+    prompt = Prompt(messages=start)
+    for number in range(rounds):
+        trials = search.train(search.ask(prompt, n=samples, round=number), seeds=seeds)
+        best = _best(search, parent_seeds)
+        search.choose(best, round=number)
+        shown = best or next(iter(trials), None)
+        if shown is not None and feedback != "none":
+            said = _said(shown, feedback)
+            prompt = Prompt(messages=answered(start, shown, said), reports=(shown.report(),))
+
+
+def _best(search: Search, seeds: Sequence[int]) -> Trial | None:
+    """Return the best candidate that stays the best when it is trained on more seeds."""
+    for _ in range(LOOKS):
+        best = fittest(list(search.trials.values()))
+        if best is None or {*seeds} <= {result.seed for result in best.results}:
+            return best
+        search.train([best], seeds=seeds)
+    known = [t for t in search.trials.values() if {*seeds} <= {r.seed for r in t.results}]
+    return fittest(known) or fittest(list(search.trials.values()))
+
+
+def _said(trial: Trial, feedback: str) -> str:
+    if trial.fitness is None:
+        return f"{failure(trial)}\n\nWrite a program without these mistakes."
+    if feedback == "fitness":
+        return f"The success rate was {trial.fitness:.3f}. Write a better program."
+    return f"{reflection(trial)}\n{remarks(trial)}\n\nWrite a better program."

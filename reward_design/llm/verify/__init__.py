@@ -1,0 +1,1 @@
+"""Checks of proposed programs, before anything is trained on them."""

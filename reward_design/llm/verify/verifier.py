@@ -1,0 +1,135 @@
+"""The verifier of an env: a chain of stages, and what they say of a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+
+from operant.reward_design.llm.findings import Finding, rejects
+from operant.reward_design.llm.search.candidate import Form
+from operant.reward_design.llm.search.forms import FORMS
+from operant.reward_design.llm.task.reading import check_view, view_of
+from operant.reward_design.llm.task.spec import ObsView
+from operant.reward_design.llm.verify.dry_run import DryRun
+from operant.reward_design.llm.verify.experience import collect
+from operant.reward_design.llm.verify.language import LanguageCheck
+from operant.reward_design.llm.verify.outputs import names_of
+from operant.reward_design.llm.verify.probes import HackProbes
+from operant.reward_design.llm.verify.stages import Case, Proving, Stage
+
+STAGES: tuple[Stage, ...] = (LanguageCheck(), DryRun(), HackProbes())
+"""The usual chain."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What a verifier says of a source.
+
+    Attributes:
+        findings: What was found, in the order of the stages.
+        identity: Hash of the program, 64 hexadecimal digits; ``""`` if it is none.
+        terms: Names of what it returns: terms of a reward, factors, ...; empty if it is none.
+        summary: Numbers behind the verdict, JSON values: ``transitions`` tried, range (``minimum``,
+            ``maximum``, ``mean``, ``std``), ``correlation`` with the true reward, the same of each
+            of the ``terms`` with their ``share``, ``returns`` of solutions and cheats, and the
+            ``microseconds`` of a call.
+    """
+
+    findings: tuple[Finding, ...]
+    identity: str = ""
+    terms: tuple[str, ...] = ()
+    summary: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it may be trained on; warnings allow that."""
+        return not rejects(self.findings)
+
+
+class Verifier:
+    """Checks sources for one env, which it plays when it is first asked.
+
+    >>> import operant
+    >>> verifier = Verifier("SparseKey-5x5-v0")
+    >>> verdict = verifier.check('def potential(obs, info): return info["has_kye"]', "potential")
+    >>> verdict.ok, verdict.findings[0].hint
+    (False, 'did you mean has_key?')
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        *,
+        env_kwargs: Mapping[str, Any] | None = None,
+        gamma: float = 0.99,
+        seed: int = 0,
+        stages: Sequence[Stage] = STAGES,
+    ) -> None:
+        """Remember what to check with; nothing is played yet.
+
+        Args:
+            env_id: Gymnasium id; the env's own reward counts as the true one.
+            env_kwargs: Arguments of the env.
+            gamma: The agent's discount, in [0, 1].
+            seed: Of levels and random actions, >= 0.
+            stages: The chain, in order.
+
+        Raises:
+            ValueError: If ``gamma`` or ``seed`` is outside its range, or there is no stage.
+        """
+        if not 0.0 <= gamma <= 1.0:
+            raise ValueError(f"gamma must lie in [0, 1], got {gamma}")
+        if seed < 0:
+            raise ValueError(f"seed must be >= 0, got {seed}")
+        if not stages:
+            raise ValueError("stages must hold at least one stage, got none")
+        self._env_id, self._env_kwargs = env_id, dict(env_kwargs or {})
+        self._gamma, self._seed, self._stages = gamma, seed, tuple(stages)
+
+    @property
+    def view(self) -> ObsView:
+        """What programs can read of the env.
+
+        Raises:
+            ViewError: If the env does not show what it declares.
+        """
+        return self._ground.view
+
+    @functools.cached_property
+    def _ground(self) -> Proving:
+        env = gym.make(self._env_id, **self._env_kwargs)
+        try:
+            view = view_of(env)
+            _, info = env.reset(seed=self._seed)
+            published = info.get("features", {})
+            check_view(view, env.observation_space, env.action_space, published)
+            experience = collect(env, view, seed=self._seed)
+        finally:
+            env.close()
+        return Proving(view=view, experience=experience, gamma=self._gamma)
+
+    def check(self, source: str, form: Form) -> Verdict:
+        """Return what is wrong with a source.
+
+        Raises:
+            ValueError: If the form is unknown.
+        """
+        if form not in FORMS:
+            raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+        case = Case(source=source, form=form, ground=self._ground)
+        findings: list[Finding] = []
+        for stage in self._stages:
+            findings += stage.check(case)
+            if rejects(findings):
+                break
+        program = case.program
+        return Verdict(
+            findings=tuple(findings),
+            identity="" if program is None else program.identity,
+            terms=() if program is None else names_of(program),
+            summary=case.summary,
+        )
