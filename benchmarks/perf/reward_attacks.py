@@ -19,7 +19,7 @@ import unicodedata  # noqa: F401  Python's parser imports it for the first "\\N{
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from operant.reward_design.llm import (
     UnsafeRewardCodeError,
     compile_reward,
 )
+from operant.reward_design.llm.language.execution import Backend
 
 BAR = 250.0
 """Milliseconds that one item may take."""
@@ -65,7 +66,7 @@ class Handled:
     faults: tuple[str, ...]
 
 
-def handle(item: Item, *, backend: Literal["python", "numba"] = "python") -> Handled:
+def handle(item: Item, *, backend: Backend = "python") -> Handled:
     """Try an item, and look whether it was handled as it must be.
 
     Args:
@@ -81,6 +82,12 @@ def handle(item: Item, *, backend: Literal["python", "numba"] = "python") -> Han
     after = host_state()
     faults += [f"{key} was changed" for key in before if before[key] != after[key]]
     return Handled(item=item, milliseconds=milliseconds, faults=tuple(faults))
+
+
+def warm_up(*, backend: Backend = "python") -> None:
+    """Handle an item of each sort, so that what is imported late is there before one looks."""
+    for item in {item.handling: item for item in CORPUS}.values():
+        handle(item, backend=backend)
 
 
 def host_state() -> dict[str, Any]:
@@ -114,7 +121,7 @@ def _inputs() -> tuple[dict[str, Any], ...]:
     return plain, arrays, rows
 
 
-def _outcome(item: Item, given: Sequence[dict[str, Any]], backend: Any) -> list[str]:
+def _outcome(item: Item, given: Sequence[dict[str, Any]], backend: Backend) -> list[str]:
     """Return what is wrong with how an item was handled."""
     try:
         program = compile_reward(item.source, obs_size=OBS_SIZE, features=FEATURES, backend=backend)
@@ -213,22 +220,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m operant.benchmarks.perf.reward_attacks", description=__doc__
     )
     parser.add_argument(
-        "--numba", action="store_true", help="also run by numba what runs (takes minutes)"
+        "--also",
+        nargs="+",
+        choices=("numba", "torch"),
+        default=(),
+        help="other back ends by which to run what runs (numba takes minutes)",
     )
     options = parser.parse_args(arguments)
-    for item in (CORPUS[0], CORPUS[-1]):
-        handle(item)  # imports what is imported late
+    warm_up()
     watch = _Watch()
     found = [watch.handle(item) for item in CORPUS]
     print("\n".join(table(found)))
     slow = [each for each in found if each.milliseconds > BAR]
     print(f"\nbar: {BAR:g} ms each; missed by {len(slow)}")
     faulty = [each for each in found if each.faults]
-    if options.numba:
-        compiled = [handle(item, backend="numba") for item in CORPUS if item.handling != "refused"]
-        faulty += [each for each in compiled if each.faults]
-        well = sum(not each.faults for each in compiled)
-        print(f"by numba: handled {well}/{len(compiled)} of those that run")
+    for backend in options.also:
+        warm_up(backend=backend)
+        others = [handle(item, backend=backend) for item in CORPUS if item.handling != "refused"]
+        faulty += [each for each in others if each.faults]
+        well = sum(not each.faults for each in others)
+        print(f"by {backend}: handled {well}/{len(others)} of those that run")
     for each in faulty:
         print(f"NOT HANDLED {each.item.category}: {each.item.name}: {'; '.join(each.faults)}")
     return 1 if faulty or slow else 0

@@ -30,6 +30,8 @@ STATES = {
     "rejected": "rejected",
     "untried": "not trained",
 }
+ARMS = {"none": "none, the true reward alone", "human": "a design that a person wrote"}
+"""Arm of the comparison on fresh seeds -> its name on the page."""
 SPENT = (
     ("llm_calls", "Completions"),
     ("tokens", "Tokens"),
@@ -113,7 +115,6 @@ def _facts(story: Story) -> list[tuple[str, str]]:
         ("Rounds", str(len({each.round for each in story.candidates}))),
         ("Candidates", str(len(story.candidates))),
         *((words.capitalize(), str(count[state])) for state, words in STATES.items()),
-        ("Ended", str(story.end.get("reason", "not yet"))),
     ]
 
 
@@ -132,7 +133,7 @@ def _amount(value: float) -> str:
 
 
 def _node(each: Shown, anchor: str, chosen: Shown | None) -> svg.Node:
-    why = f": {each.error['stage']}, {each.error['message']}" if each.error is not None else ""
+    why = f": {each.error.stage}, {each.error.message}" if each.error is not None else ""
     return svg.Node(
         name=each.name,
         anchor=anchor,
@@ -200,7 +201,7 @@ def _arms(story: Story) -> list[tuple[str, str, list[str]]]:
         arms = {f"{chosen.name}, the chosen one": chosen.fresh, **arms}
     return [
         (
-            "none, the true reward alone" if name == "none" else name,
+            ARMS.get(name, name),
             _percent(mean_score(runs)),
             [_percent(score(run)) if run.status == "ok" else run.status for run in runs],
         )

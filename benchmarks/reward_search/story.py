@@ -10,9 +10,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+from operant.benchmarks.reward_search.score import human_normalised
 from operant.benchmarks.reward_search.session import FIRST_REPORT_SEED
 from operant.benchmarks.store import GIF, read_run
 from operant.errors import CorruptRunError
+from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.search.fitness import fitness, score
 from operant.reward_design.llm.search.lineage import Lineage, LineageError
 from operant.reward_design.llm.search.results import RunResult
@@ -33,7 +35,7 @@ class Shown:
         reply: What was answered.
         provenance: Who wrote it; fields of
             :class:`~operant.reward_design.llm.search.candidate.Provenance`.
-        findings: What checks said; fields of :class:`~operant.reward_design.llm.findings.Finding`.
+        findings: What checks said.
         runs: Runs of the search.
         fresh: Runs with seeds that the search did not use.
         comment: What was said of its agent, or ``""``.
@@ -50,7 +52,7 @@ class Shown:
     source: str
     reply: str
     provenance: Mapping[str, Any]
-    findings: tuple[Mapping[str, Any], ...]
+    findings: tuple[Finding, ...]
     runs: tuple[RunResult, ...]
     fresh: tuple[RunResult, ...]
     comment: str
@@ -64,9 +66,9 @@ class Shown:
         return fitness(self.runs)
 
     @property
-    def error(self) -> Mapping[str, Any] | None:
+    def error(self) -> Finding | None:
         """The finding that rejected it, or None."""
-        return next((each for each in self.findings if each["severity"] == "error"), None)
+        return next((each for each in self.findings if rejects([each])), None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +90,7 @@ class Story:
         preferences: Answers of whoever judged, in order.
         rounds: What the method would have proposed after each round.
         end: How it ended; empty if it has not.
-        baselines: Arm, such as ``"none"`` -> its runs with fresh seeds.
+        baselines: Arm, ``"none"`` or ``"human"`` -> its runs with fresh seeds.
         prompts: Identity -> messages of the dialogues that were asked.
     """
 
@@ -107,10 +109,19 @@ class Story:
         return next((each for each in self.candidates if each.name == last.get("chosen")), None)
 
     @property
+    def normalised(self) -> float | None:
+        """The human-normalised score on fresh seeds, or None without one of its three arms."""
+        found = None if self.chosen is None else mean_score(self.chosen.fresh)
+        sparse, human = (mean_score(self.baselines.get(arm, ())) for arm in ("none", "human"))
+        if found is None or sparse is None or human is None:
+            return None
+        return human_normalised(found, sparse, human)
+
+    @property
     def failures(self) -> list[tuple[str, str, int]]:
         """Stage, kind and number of what went wrong, the most frequent first."""
         refused = [each.error for each in self.candidates]
-        count = Counter((e["stage"], e["code"]) for e in refused if e is not None)
+        count = Counter((e.stage, e.code) for e in refused if e is not None)
         count.update(
             ("training", run.status)
             for each in self.candidates
@@ -172,12 +183,11 @@ def _shown(
     comments: Mapping[str, str],
     results: Path | None,
 ) -> Shown:
-    told, findings = record["candidate"], tuple(record["findings"])
+    told, findings = record["candidate"], tuple(Finding(**each) for each in record["findings"])
     searched = tuple(run for run in runs if run.seed < FIRST_REPORT_SEED)
     fresh = tuple(run for run in runs if run.seed >= FIRST_REPORT_SEED)
     parents = tuple(map(str, told["parents"]))
     known = [name for name in parents if name in sources]
-    refused = any(finding["severity"] == "error" for finding in findings)
     ended_well = any(run.status == "ok" for run in searched)
     trained: State = "trained" if ended_well else "failed" if searched else "untried"
     return Shown(
@@ -194,7 +204,7 @@ def _shown(
         comment=comments.get(record["name"], ""),
         difference=_difference(sources[known[0]], str(told["source"])) if known else (),
         gif=_gif((*searched, *fresh), results),
-        state="rejected" if refused else trained,
+        state="rejected" if rejects(findings) else trained,
     )
 
 

@@ -60,6 +60,7 @@ class SuiteTrainer:
     Attributes:
         env_steps: Env steps of a run.
         results: Folder of the runs.
+        timeout_s: Wall seconds after which a run is given up.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class SuiteTrainer:
             raise ValueError(f"workers must be >= 1, got {workers}")
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be > 0, got {timeout_s}")
-        self.results, self.env_steps, self._timeout_s = results, total_steps, timeout_s
+        self.results, self.env_steps, self.timeout_s = results, total_steps, timeout_s
         config = DEFAULT.agent_config if agent_config is None else agent_config
         self._base = RunSpec(
             env_id=env_id,
@@ -193,7 +194,7 @@ class SuiteTrainer:
     def _execute(self, specs: Sequence[RunSpec]) -> dict[str, Ending]:
         """Execute runs; returns folder -> how it ended."""
         flag, todo, endings = StopFlag(), deque(enumerate(specs)), dict[str, Ending]()
-        watch = _Watch(self._timeout_s)
+        watch = _Watch(self.timeout_s)
         with stop_on_signal(flag), single_threaded():
             pool = self._opened() if specs else None
             while pool is not None and (todo or watch.running):

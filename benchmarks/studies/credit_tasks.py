@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
+import operant
 from operant.envs.delayed import DelayedVectorReward
 from operant.reward_design.adapters.context import context_of
 from operant.reward_design.adapters.rollouts import RolloutRecorder
@@ -131,8 +132,8 @@ def record(task: CreditTask, *, episodes: int, seed: int) -> Recording:
         t, over = 0, False
         while not over:
             action = behaviour.act(env, t)
-            *result, infos = env.step(action)
-            transition = tracker.step(action, *result, infos)
+            obs, reward, terminated, truncated, infos = env.step(action)
+            transition = tracker.step(action, obs, reward, terminated, truncated, infos)
             recorder.add(transition)
             earned.append(infos["step_reward"])
             t, over = t + 1, bool(transition.done[0])
@@ -159,7 +160,7 @@ def key_world(
     num_envs: int, mode: AutoresetMode, *, env_id: str = "SparseKey-8x8-v0", **options: Any
 ) -> VectorEnv[Any, Any, Any]:
     """Return SparseKey with the dense reward above; ``options`` are those of the world."""
-    features = gym.make(env_id).unwrapped.card.features  # type: ignore[attr-defined]
+    features = operant.card(env_id).features
     program = compile_reward(KEY_REWARD, obs_size=0, features=features).for_kernel()
     options = {"max_steps": STEPS["sparsekey"], **options}
     env = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=mode, program=program, **options)
@@ -182,7 +183,7 @@ class NoisyGuide:
         """Return an action, (1,)."""
         if self._rng.random() < self._error:
             return self._rng.integers(7, size=1)
-        state: Mapping[str, Any] = env.unwrapped.get_state()  # type: ignore[attr-defined]
+        state: Mapping[str, Any] = env.unwrapped.get_state()
         return np.array([min(range(7), key=lambda action: self._left(state, action))])
 
     def _left(self, state: Mapping[str, Any], action: int) -> tuple[float, float]:

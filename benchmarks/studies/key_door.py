@@ -192,4 +192,5 @@ def _success(model: Any, values: Float, rng: Any) -> float:
                 reached += 1
                 break
             state = after[state, action]
-    return reached / starts.size
+    share: float = reached / starts.size
+    return share

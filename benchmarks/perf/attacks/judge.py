@@ -58,7 +58,7 @@ _FORBIDDEN_CODE = (
     *("BUILD_LIST", "BUILD_MAP", "BUILD_SET", "BUILD_STR", "FORMAT", "LIST_", "DICT_", "SET_"),
     *("LOAD_DEREF", "STORE_DEREF", "BEFORE_WITH", "UNPACK", "CALL_FUNCTION_EX", "MATCH"),
 )
-MOST_STEPS = 300_000
+MOST_STEPS = 100_000
 """Nodes that the evaluator visits before it gives up."""
 
 
@@ -344,8 +344,8 @@ class Evaluator:
     def _joined(self, node: ast.expr) -> Any:
         """Return the value of what ends as soon as it is decided."""
         match node:
-            case ast.BoolOp(sign, parts):
-                stop = isinstance(sign, ast.Or)
+            case ast.BoolOp(joint, parts):
+                stop = isinstance(joint, ast.Or)
                 for part in parts[:-1]:
                     if bool(value := self._value(part)) is stop:
                         return value

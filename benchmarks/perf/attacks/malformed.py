@@ -5,6 +5,7 @@ from __future__ import annotations
 from operant.benchmarks.perf.attacks.items import HEAD, Table, Whole
 
 RETURN = HEAD + "    return "
+REMEMBER = "def reward(obs, action, next_obs, info, mem):\n    "
 
 
 def _chain(link: str, end: str = "1", start: str = RETURN) -> Whole:
@@ -250,6 +251,65 @@ MALFORMED: Table = {
         ("type before", "signature|syntax", Whole("type X = int\n" + HEAD + "    return 0")),
         ("generic class", "forbidden|syntax", "class A[T]:\n    x = 1\nreturn 0"),
     ),
+    "memory": (
+        ("not declared", "index|name", "return mem[0]"),
+        ("not declared, assigned", "assign|name", "mem[0] = 1\nreturn 0"),
+        (
+            "by a counter",
+            "index",
+            Whole(REMEMBER + "for i in range(3):\n        mem[i] = 1\n    return 0"),
+        ),
+        ("by a number", "index", Whole(REMEMBER + "return mem[int(action)]")),
+        ("before the first", "index", Whole(REMEMBER + "return mem[-1]")),
+        ("beyond the last", "index", Whole(REMEMBER + "mem[16] = 1\n    return 0")),
+        ("far beyond", "index|number", Whole(REMEMBER + "mem[1000000000] = 1\n    return 0")),
+        (
+            "beyond print",
+            "index|number",
+            Whole(REMEMBER + "mem[0x" + "f" * 5000 + "] = 1\n    return 0"),
+        ),
+        ("slice", "forbidden", Whole(REMEMBER + "mem[:] = 1\n    return 0")),
+        ("as a whole", "name", Whole(REMEMBER + "mem = 1\n    return mem")),
+        ("returned", "type", Whole(REMEMBER + "return mem")),
+        ("grown", "forbidden", Whole(REMEMBER + "mem.append(1)\n    return 0")),
+        ("attribute", "attribute", Whole(REMEMBER + "return mem.base")),
+        ("remembers an observation", "type", Whole(REMEMBER + "mem[0] = obs\n    return 0")),
+        ("deleted", "forbidden", Whole(REMEMBER + "del mem[0]\n    return 0")),
+        ("by text", "index", Whole(REMEMBER + 'mem["x"] = 1\n    return 0')),
+        ("of pairs", "forbidden", Whole(REMEMBER + "mem[0, 1] = 1\n    return 0")),
+        (
+            "with a default",
+            "signature",
+            Whole("def reward(obs, action, next_obs, info, mem=[]):\n    return 0"),
+        ),
+        (
+            "by keyword",
+            "signature",
+            Whole("def reward(obs, action, next_obs, info, *, mem):\n    return 0"),
+        ),
+        (
+            "starred",
+            "signature",
+            Whole("def reward(obs, action, next_obs, info, *mem):\n    return 0"),
+        ),
+        (
+            "twice",
+            "signature",
+            Whole("def reward(obs, action, next_obs, info, mem, mem):\n    return 0"),
+        ),
+        (
+            "under another name",
+            "signature",
+            Whole("def reward(obs, action, next_obs, info, state):\n    return 0"),
+        ),
+        ("loop over it", "loop", Whole(REMEMBER + "for x in mem:\n        y = 1\n    return 0")),
+        (
+            "as a counter",
+            "loop",
+            Whole(REMEMBER + "for mem[0] in range(3):\n        y = 1\n    return 0"),
+        ),
+        ("chained", "assign", Whole(REMEMBER + "mem[0] = mem[1] = 1\n    return 0")),
+    ),
     "double definitions": (
         ("twice", "signature", Whole(HEAD + "    return 0\n" + HEAD + "    return 1")),
         ("helper after", "signature", Whole(HEAD + "    return f()\ndef f():\n    return 1")),
@@ -400,7 +460,7 @@ MALFORMED: Table = {
         ("bytes for a name", "feature", 'return info[b"distance"]'),
         ("action by number", "index", "return action[0]"),
         ("number by number", "index", "x = 1\nreturn x[0]"),
-        ("infinite key", "feature", "return info[1e999]"),
+        ("infinite key", "feature|number", "return info[1e999]"),
     ),
     "wrong shapes": (
         ("observation", "type", "return obs"),

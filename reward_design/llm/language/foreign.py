@@ -17,7 +17,7 @@ import sys
 from operant.reward_design.llm.language.errors import Source
 from operant.reward_design.llm.language.parsing import MAX_CHARACTERS
 
-_STACK = 512 * 2**10  # that of a thread on macOS; the deepest program of the language needs a third
+_STACK = 512 * 2**10  # bytes; the deepest programs of the language do with a quarter of it
 _MEMORY = 512 * 2**20
 _CHILD = """
 import resource, sys
@@ -56,7 +56,7 @@ def require_parsable(source: str, *, seconds: float = 2.0) -> None:
     if len(source) > MAX_CHARACTERS or not source.isascii():
         return
     limits = (_STACK, _MEMORY, math.ceil(seconds) + 1, 0, 0)
-    message = "Python's parser crashes on this text"
+    message = "this nests too deep, or is too large, for Python's parser"
     try:
         child = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _CHILD, *map(str, limits)],

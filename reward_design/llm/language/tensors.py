@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from operant.reward_design.llm.language.checking import Checked
@@ -46,6 +47,8 @@ def as_tensors(
     device = next((each.device for each in given if isinstance(each, Tensor)), None)
 
     def tensor(name: str, value: Any, *shape: int) -> Tensor:
+        if not isinstance(value, Tensor):
+            value = np.array(value, np.float64)  # a copy: torch wants arrays that can be written
         found = torch.as_tensor(value, dtype=torch.float64, device=device)
         if found.shape != shape:
             raise ValueError(f"{name} must have shape {shape}, got {tuple(found.shape)}")
@@ -229,11 +232,12 @@ class _Machine:
         return value
 
     def _compare(self, node: ast.Compare, rows: Tensor) -> Tensor:
-        left, true = self._value(node.left, rows), self.everywhere
+        left = self._value(node.left, rows)
+        true: Tensor = self.everywhere
         for operator, side in zip(node.ops, node.comparators, strict=True):
             rows = rows & true
             right = self._value(side, rows)
-            true = true.logical_and(_COMPARED[type(operator)](left, right))
+            true = true & _COMPARED[type(operator)](left, right)
             left = right
         return true
 

@@ -23,6 +23,8 @@ _LARGEST_BODY = 16 * 2**20
 _LONGEST_PAUSE_S = 8.0
 _JITTER = 0.25
 """Largest share by which a pause is shortened, so that samples do not all come back at once."""
+_CHANCE = random.SystemRandom()
+"""Of pauses alone: no result depends on it, so it has no seed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,7 @@ class Patience:
         if failure.retry_after_s is not None:
             return failure.retry_after_s
         longest = min(self.pause_s * 2.0 ** min(attempt - 1, 30), _LONGEST_PAUSE_S)
-        return longest * (1.0 - _JITTER * random.random())  # no result depends on it
+        return longest * (1.0 - _JITTER * _CHANCE.random())
 
 
 def call(

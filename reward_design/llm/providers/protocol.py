@@ -49,10 +49,10 @@ class Request:
     Attributes:
         messages: The dialogue so far; the last one is the user's.
         n: Number of completions, >= 1.
-        first_sample: Index of the first of them among all that the same dialogue is asked for:
-            each sample is a record of its own.
+        first_sample: Index of the first of them among all that the same dialogue is asked for,
+            >= 0: each sample is a record of its own, and is asked for once.
         temperature: Of sampling, >= 0.
-        max_tokens: Longest completion, or None for the model's own limit.
+        max_tokens: Longest completion, >= 1, or None for the model's own limit.
         seed: Of sampling, where the server knows one; sample ``i`` uses ``seed + i``.
         purpose: ``"design"`` wants a program, ``"criticise"`` a verdict, ``"merge"`` one program
             made of several.
@@ -71,6 +71,20 @@ class Request:
     purpose: Literal["design", "criticise", "merge"] = "design"
     template: str = ""
     brief: Brief | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If a field is outside its range.
+        """
+        least = {"n": 1, "first_sample": 0, "max_tokens": 1}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ValueError(f"{name} must be >= {bound}, got {value}")
+        if not 0.0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature must be finite and >= 0, got {self.temperature}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

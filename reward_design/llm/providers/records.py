@@ -103,17 +103,41 @@ def _from_line(line: bytes) -> Record:
         said = dict(value["completion"])
         said["usage"] = Usage(**said["usage"])
         record = Record(**{**value, "completion": Completion(**said)})
-        asked, written = record.question, datetime.datetime.fromisoformat(record.written)
-    except (KeyError, TypeError, ValueError) as error:
+        _require_types(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"a field is missing, unknown or of a wrong kind ({error})") from None
-    if not isinstance(asked, dict) or tuple(asked) != FIELDS or written.tzinfo is None:
-        raise ValueError(f"its question must have the fields {', '.join(FIELDS)}")
-    said_well = record.completion.finish_reason in get_args(FinishReason)
-    if not (isinstance(record.completion.text, str) and said_well):
-        raise ValueError("its completion has no text or no known finish_reason")
-    if record.key != key_of(asked):
+    if record.key != key_of(record.question):
         raise ValueError("its key is not that of its question: one of them was changed")
     return record
+
+
+def _require_types(record: Record) -> None:
+    """Check what the line of a stranger could make anything of.
+
+    Raises:
+        TypeError: If a field has another type.
+        ValueError: If a field is outside its range.
+    """
+    said, asked = record.completion, record.question
+    if not isinstance(asked, dict) or tuple(asked) != FIELDS:
+        raise ValueError(f"the question must have the fields {', '.join(FIELDS)}")
+    texts = {
+        **{name: getattr(record, name) for name in ("key", "written", "client", "host", "operant")},
+        **{name: getattr(said, name) for name in ("text", "model", "request_id")},
+        **{name: asked[name] for name in ("provider", "template", "purpose")},
+        **{f"messages[{k}]": "".join(m.values()) for k, m in enumerate(asked["messages"])},
+    }
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be text, got {type(value).__name__}")
+    if any(tuple(message) != ("role", "content") for message in asked["messages"]):
+        raise ValueError("a message has role and content")
+    numbers = (said.latency_s, said.attempts, *dataclasses.astuple(said.usage), asked["sample"])
+    if not all(0 <= number < float("inf") for number in numbers):
+        raise ValueError(f"times and counts must be finite and >= 0, got {numbers}")
+    if said.finish_reason not in get_args(FinishReason):
+        raise ValueError(f"unknown finish_reason {said.finish_reason!r}")
+    datetime.datetime.fromisoformat(record.written)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from operant.reward_design.llm.providers.protocol import Completion, ProviderError, Request
+
+_Answer: TypeAlias = "Completion | ProviderError"
 
 
 class HopelessError(ProviderError):
@@ -40,17 +44,50 @@ def sample_each(
                 stop.set()
             return error
 
-    indices = range(request.first_sample, request.first_sample + request.n)
-    with ThreadPoolExecutor(max_workers=min(parallel, request.n)) as pool:
-        try:
-            answers = list(pool.map(guarded, indices))
-        except BaseException:  # the user's interrupt: those that wait in the queue are not begun
-            stop.set()
-            raise
+    samples = range(request.first_sample, request.first_sample + request.n)
+    try:
+        answers = _in_threads(guarded, samples, min(parallel, request.n))
+    finally:
+        stop.set()
     errors = [answer for answer in answers if isinstance(answer, ProviderError)]
     if len(errors) == len(answers):
         raise next((error for error in errors if isinstance(error, HopelessError)), errors[0])
     return [_completion(answer) for answer in answers]
+
+
+def _in_threads(
+    function: Callable[[int], _Answer], items: Sequence[int], number: int
+) -> list[_Answer]:
+    """Return the function of each item; raises what it raises.
+
+    The threads are daemons and not a pool, which would keep an interrupted process waiting for the
+    last answer.
+    """
+    if number == 1:
+        return [function(item) for item in items]
+    answers: dict[int, _Answer] = {}
+    raised: list[BaseException] = []
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for item in items:
+        waiting.put(item)
+
+    def work() -> None:
+        with contextlib.suppress(queue.Empty):
+            while not raised:
+                item = waiting.get_nowait()
+                try:
+                    answers[item] = function(item)
+                except BaseException as error:  # shown by the thread that waits
+                    raised.append(error)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
+    return [answers[item] for item in items]
 
 
 def _completion(answer: Completion | ProviderError) -> Completion:

@@ -16,6 +16,7 @@ from operant.reward_design.llm.providers.protocol import (
     Request,
     Usage,
 )
+from operant.reward_design.llm.search import prompts
 from operant.reward_design.llm.search.brief import Brief
 from operant.reward_design.llm.search.candidate import Candidate, Form, Provenance
 from operant.reward_design.llm.search.parts import Parts, Prompt
@@ -116,6 +117,7 @@ class Search:
                 temperature=prompt.temperature,
                 max_tokens=self.parts.max_tokens,
                 purpose=prompt.purpose,
+                template=str(prompts.VERSION),
                 brief=Brief(
                     task=self.task,
                     view=self.view,
@@ -184,17 +186,18 @@ class Search:
 
         Raises:
             BudgetError: If the budget allows no run.
+            TrainerError: If all of several runs broke in the training itself.
         """
         jobs = self._jobs(trials, seeds)
         if jobs:
-            self.parts.budget.require(env_steps=self.parts.trainer.env_steps)
-            affordable = self.parts.budget.left("env_steps") // self.parts.trainer.env_steps
+            budget, trainer = self.parts.budget, self.parts.trainer
+            budget.require(env_steps=trainer.env_steps)
+            affordable = budget.left("env_steps") // trainer.env_steps
             names = list(jobs)[: int(min(len(jobs), affordable))]
-            self.parts.told(
-                f"training {len(names)} runs of {self.parts.trainer.env_steps} env steps"
-            )
-            results = self.parts.trainer.train([jobs[name] for name in names])
-            self.parts.budget.spend(env_steps=sum(result.env_steps for result in results))
+            self.parts.told(f"training {len(names)} runs of {trainer.env_steps} env steps")
+            results = trainer.train([jobs[name] for name in names])
+            budget.spend(env_steps=sum(result.env_steps for result in results))
+            _require_trainer(results)
             self._runs.update(zip(names, results, strict=True))
         return [self._with_runs(trial, seeds) for trial in trials]
 
@@ -247,7 +250,7 @@ class Search:
             candidate=result.name,
             design=design,
             design_kwargs=dict(kwargs),
-            result=_plain(result),
+            result={**_plain(result), "episodes": []},  # they lie in the run's folder
         )
 
     # ---- judging ----------------------------------------------------------------------------
@@ -293,6 +296,23 @@ class Search:
         self.parts.told(f"round {round}: best so far {name or 'none'}" + _scored(score))
 
 
+class TrainerError(OperantError):
+    """Training itself does not work, whatever the candidates are."""
+
+
+def _require_trainer(results: Sequence[RunResult]) -> None:
+    """Check that not all of several runs broke for reasons of the trainer.
+
+    Raises:
+        TrainerError: If they did.
+    """
+    if len(results) > 1 and all(result.status == "trainer_error" for result in results):
+        raise TrainerError(
+            f"all {len(results)} runs broke in the training, not in the programs; the first said: "
+            f"{results[0].error}"
+        )
+
+
 def fittest(trials: Sequence[Trial]) -> Trial | None:
     """Return the candidate with the highest fitness, the first of equals; None if none has one."""
     scored = [trial for trial in trials if trial.fitness is not None]
@@ -310,7 +330,7 @@ def run_search(method: Callable[..., None], search: Search, **options: Any) -> O
     reason = "finished"
     try:
         method(search, **options)
-    except (BudgetError, ProviderError) as error:
+    except (BudgetError, ProviderError, TrainerError) as error:
         reason = str(error)
     trials = tuple(search.trials.values())
     chosen = None if search.chosen is None else search.trials[search.chosen.name]

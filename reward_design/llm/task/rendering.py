@@ -111,7 +111,9 @@ def language_rules(form: Form) -> str:
     parameters = PARAMETERS[form]
     calls = ", ".join(FUNCTIONS)
     lines = [
-        f"Write one function, {FORMS[form].signature} It returns {FORMS[form].returns}.",
+        "Write one function that begins with",
+        f"    {FORMS[form].signature}",
+        f"and returns {FORMS[form].returns}.",
         "It is a small part of Python, and anything else is refused:",
         f"- statements: {', '.join(_words(_STATEMENTS))}; a docstring and comments",
         f"- operators: {' '.join(_words(_OPERATORS))}; a if c else b",

@@ -37,7 +37,7 @@ class DryRun:
             raise ValueError("the dry run needs the stage of the language before it")
         case.episodes = experience.episodes
         if program.mem_size:  # it is asked of every step, not only of distinct ones
-            case.episodes = affordable(experience.episodes, case.summary["operations"])
+            case.episodes = affordable(experience.episodes, case.summary.get("operations", 0))
         case.outputs = outputs_of(program, experience.steps, case.episodes)
         case.summary["transitions"] = len(case.outputs.values)
         findings = [*self._failures(case, case.outputs)]
@@ -104,9 +104,16 @@ class DryRun:
             return
         for name, constant, column in zip(outputs.names, still, values.T, strict=True):
             if constant and len(outputs.names) > 1:
-                message = f"{name} is {column[0]:g} on all {len(values)} steps tried"
-                hint = "drop it, rescale it, or let it depend on something else"
-                yield self._finding("warning", "constant term", message, hint, data={"term": name})
+                yield self._still(case, name, float(column[0]), len(values))
+
+    def _still(self, case: Case, name: str, value: float, count: int) -> Finding:
+        """Return the finding that one of several outputs never varies."""
+        message = f"{name} is {value:g} on all {count} steps tried"
+        hint, data = "drop it, or let it depend on something else", {"term": name, "value": value}
+        if case.form == "reward" and value != 0.0:
+            hint = "it counts steps only, so it asks for short or for long episodes"
+            return self._finding("note", "constant term", message, hint, data=data)
+        return self._finding("warning", "constant term", message, hint, data=data)
 
     def _parts(self, case: Case, outputs: Outputs, tried: Bool) -> Iterator[Finding]:
         """Look at each output by itself and beside the others."""
@@ -145,24 +152,19 @@ class DryRun:
         self, case: Case, program: Program, outputs: Outputs, tried: Bool
     ) -> Iterator[Finding]:
         """Ask whether it goes with the true reward, or a potential along the solutions."""
-        if isinstance(program, PotentialProgram):
-            total, goes_with = _along_solutions(outputs, case.episodes)
-            what = "the way through the solutions"
-        else:
-            designed = paid(program, outputs)
-            if designed is None:
-                return
-            true = np.concatenate([episode.true_rewards for episode in case.episodes])
-            total, goes_with, what = designed[tried], true[tried], "the true reward"
-        case.summary |= numbers.of_one(total if len(total) else outputs.values[tried].ravel())
-        r = numbers.correlation(total, goes_with)
+        designed = paid(program, outputs)
+        total = outputs.before if designed is None else designed
+        if not len(total):
+            return  # factors are worth nothing by themselves
+        case.summary |= numbers.of_one(total[tried])
+        one, other, what = _compared(case, total, tried)
+        r = numbers.correlation(one, other)
         case.summary["correlation"] = r
-        if r is not None and r * np.sqrt(len(total)) < -SIGMAS:
-            message = f"it goes against {what}: the correlation over {len(total)} steps is {r:.2f}"
+        if r is not None and r * np.sqrt(len(one)) < -SIGMAS:
+            message = f"it goes against {what}: the correlation over {len(one)} of them is {r:.2f}"
             hint = "look at the signs of its terms"
-            yield self._finding(
-                "warning", "wrong direction", message, hint, data={"r": r, "steps": len(total)}
-            )
+            data = {"r": r, "count": len(one)}
+            yield self._finding("warning", "wrong direction", message, hint, data=data)
 
     def _finding(
         self,
@@ -192,11 +194,33 @@ def _tried(episodes: tuple[PlayedEpisode, ...]) -> Bool:
     return np.concatenate(honest)
 
 
-def _along_solutions(outputs: Outputs, episodes: tuple[PlayedEpisode, ...]) -> tuple[Float, Float]:
-    """Return potentials before the steps of all solutions, and the share of the way behind."""
-    places = np.concatenate([np.arange(len(e.rows)) / max(len(e.rows), 1) for e in episodes])
-    solving = np.concatenate([np.full(len(e.rows), e.policy == "solution") for e in episodes])
-    return outputs.before[solving], places[solving]
+def _compared(case: Case, total: Float, tried: Bool) -> tuple[Float, Float, str]:
+    """Return what is compared with what, and what the latter is.
+
+    A reward is compared with the true one at each step; where that never varies, its returns are
+    with the true returns of episodes of random play; a potential is with how far along a solution
+    it is.
+
+    Args:
+        case: The candidate.
+        total: (P,) its rewards, or its potentials before the steps.
+        tried: (P,) which steps are of random play and of solutions.
+    """
+    episodes = case.episodes
+    parts = np.split(total, np.cumsum([len(e.rows) for e in episodes])[:-1])
+    if case.form == "potential":
+        solved = [n for n, e in enumerate(episodes) if e.policy == "solution"]
+        if not solved:
+            return total[:0], total[:0], ""
+        places = [np.linspace(0.0, 1.0, len(parts[n])) for n in solved]
+        one = np.concatenate([parts[n] for n in solved])
+        return one, np.concatenate(places), "the way along the solutions, step by step"
+    true = np.concatenate([e.true_rewards for e in episodes])[tried]
+    if not numbers.is_constant(true):
+        return total[tried], true, "the true reward of steps"
+    played = [n for n, e in enumerate(episodes) if e.policy == "random"]
+    returns = np.array([[parts[n].sum(), episodes[n].true_rewards.sum()] for n in played])
+    return returns[:, 0], returns[:, 1], "the true return of episodes"
 
 
 def _totals(program: Program, steps: Steps) -> Float:

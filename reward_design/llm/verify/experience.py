@@ -18,7 +18,7 @@ from gymnasium import spaces
 from operant.errors import OperantError
 from operant.reward_design.llm.task.reading import max_steps
 from operant.reward_design.llm.task.spec import ObsView
-from operant.reward_design.llm.verify.steps import PlayedEpisode, Policy, Recorder, Steps, Take
+from operant.reward_design.llm.verify.steps import PlayedEpisode, Policy, StepRecorder, Steps, Take
 from operant.seeding import SeedTree
 from operant.types import Float
 
@@ -74,7 +74,7 @@ def collect(env: gym.Env[Any, Any], view: ObsView, *, seed: int) -> Experience:
         view: What programs can read of it.
         seed: Of levels and random actions.
     """
-    tree, recorder = SeedTree(seed), Recorder(env, view)
+    tree, recorder = SeedTree(seed), StepRecorder(env, view)
     levels = [tree.seed(f"level{k}") for k in range(SOLUTIONS)]
     solved = {level: actions for level in levels if (actions := _solution(env, level))}
     played = [*_random_play(env, recorder, tree)]
@@ -150,7 +150,7 @@ def _solution(env: gym.Env[Any, Any], level: int) -> tuple[int, ...]:
 
 
 def _random_play(
-    env: gym.Env[Any, Any], recorder: Recorder, tree: SeedTree
+    env: gym.Env[Any, Any], recorder: StepRecorder, tree: SeedTree
 ) -> Iterator[tuple[_Plan, Take]]:
     """Play every other episode with actions that are held for a while."""
     rng, space = tree.generator("actions"), env.action_space
@@ -209,7 +209,7 @@ def _extremes(space: gym.Space[Any]) -> tuple[Any, Any]:
 
 
 def _places(
-    recorder: Recorder, solution: Sequence[int], level: int, bools: Sequence[str]
+    recorder: StepRecorder, solution: Sequence[int], level: int, bools: Sequence[str]
 ) -> list[int]:
     """Return after how many steps of a solution cheats are probed."""
     if not solution:

@@ -23,7 +23,7 @@ _ADVICE = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class EpisodeReturn:
+class PlayedReturn:
     """What an episode is worth.
 
     Attributes:
@@ -42,9 +42,9 @@ class EpisodeReturn:
 class HackProbes:
     """Compares the designed return of cheats with that of the solution of the same level.
 
-    A cheat is an episode that is truly worth less than the solution. A repetition that was cut is
-    continued to the time limit where it has become periodic. Without a solution, the successful
-    episodes of random play stand for it.
+    A cheat is an episode without success that is truly worth less than the solution. A repetition
+    that was cut is continued to the time limit where it has become periodic. Without a solution,
+    the successful episodes of random play stand for it.
     """
 
     name = "probe"
@@ -70,7 +70,7 @@ class HackProbes:
                 findings.append(self._cheat(kind, best, model))
         return findings
 
-    def _cheat(self, kind: str, cheat: EpisodeReturn, model: EpisodeReturn) -> Finding:
+    def _cheat(self, kind: str, cheat: PlayedReturn, model: PlayedReturn) -> Finding:
         episode = cheat.episode
         start = f" after {episode.after} steps of the solution" if episode.after else ""
         doing = "" if episode.policy == "random" else f" ({episode.words}{start})"
@@ -101,7 +101,7 @@ class HackProbes:
 
 
 _NO_REWARD = {
-    "potential": "differences of a potential cancel along every loop, so no cheat can pay",
+    "potential": "shaping by a potential keeps the best policy, so cheats were not compared",
     "factors": "what factors are worth is learned later, so cheats cannot be compared yet",
 }
 
@@ -122,11 +122,11 @@ def discounted(rewards: Float, left: int, gamma: float) -> float:
     return total
 
 
-def _returns(case: Case, rewards: Float) -> list[EpisodeReturn]:
+def _returns(case: Case, rewards: Float) -> list[PlayedReturn]:
     episodes, gamma = case.episodes, case.ground.gamma
     ends = np.cumsum([len(episode.rows) for episode in episodes])[:-1]
     return [
-        EpisodeReturn(
+        PlayedReturn(
             episode=episode,
             designed=discounted(part, episode.left, gamma),
             undiscounted=discounted(part, episode.left, 1.0),
@@ -137,15 +137,16 @@ def _returns(case: Case, rewards: Float) -> list[EpisodeReturn]:
 
 
 def _worst(
-    played: Sequence[EpisodeReturn], models: Sequence[EpisodeReturn]
-) -> Iterator[tuple[str, EpisodeReturn, EpisodeReturn]]:
+    played: Sequence[PlayedReturn], models: Sequence[PlayedReturn]
+) -> Iterator[tuple[str, PlayedReturn, PlayedReturn]]:
     """Yield each kind of cheat with its best episode and the model that it is compared with."""
     by_level = {model.episode.level: model for model in models}
     typical = sorted(models, key=lambda model: model.designed)[len(models) // 2]
-    best: dict[str, tuple[float, EpisodeReturn, EpisodeReturn]] = {}
+    best: dict[str, tuple[float, PlayedReturn, PlayedReturn]] = {}
     for each in played:
         model = by_level.get(each.episode.level, typical)
-        if each.episode.policy == "solution" or each.true >= model.true - 1e-9:
+        honest = each.episode.policy == "solution" or each.episode.success
+        if honest or each.true >= model.true - 1e-9:
             continue
         gain = each.designed - model.designed
         for kind in _kinds(each.episode):

@@ -7,25 +7,9 @@ from typing import Any, Protocol
 
 from operant.reward_design.llm.findings import Finding
 from operant.reward_design.llm.search.candidate import Form
-from operant.reward_design.llm.task.spec import ObsView
-from operant.reward_design.llm.verify.experience import Experience
 from operant.reward_design.llm.verify.outputs import Outputs, Program
+from operant.reward_design.llm.verify.proving import ProvingGround
 from operant.reward_design.llm.verify.steps import PlayedEpisode
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Proving:
-    """Where candidates are proved.
-
-    Attributes:
-        view: What programs can read.
-        experience: What they are tried on.
-        gamma: The agent's discount, in [0, 1].
-    """
-
-    view: ObsView
-    experience: Experience
-    gamma: float
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -44,7 +28,7 @@ class Case:
 
     source: str
     form: Form
-    ground: Proving
+    ground: ProvingGround
     program: Program | None = None
     episodes: tuple[PlayedEpisode, ...] = ()
     outputs: Outputs | None = None

@@ -103,7 +103,7 @@ class Take:
     success: bool
 
 
-class Recorder:
+class StepRecorder:
     """Plays episodes of an env and keeps every number that a program can read.
 
     A step is one row: obs, action, next_obs, features before, features after.

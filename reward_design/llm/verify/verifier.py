@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import gymnasium as gym
 
 from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.search.candidate import Form
 from operant.reward_design.llm.search.forms import FORMS
-from operant.reward_design.llm.task.reading import check_view, view_of
 from operant.reward_design.llm.task.spec import ObsView
 from operant.reward_design.llm.verify.dry_run import DryRun
-from operant.reward_design.llm.verify.experience import collect
 from operant.reward_design.llm.verify.language import LanguageCheck
 from operant.reward_design.llm.verify.outputs import names_of
 from operant.reward_design.llm.verify.probes import HackProbes
-from operant.reward_design.llm.verify.stages import Case, Proving, Stage
+from operant.reward_design.llm.verify.proving import ProvingGround
+from operant.reward_design.llm.verify.stages import Case, Stage
 
 STAGES: tuple[Stage, ...] = (LanguageCheck(), DryRun(), HackProbes())
 """The usual chain."""
@@ -33,10 +29,11 @@ class Verdict:
         findings: What was found, in the order of the stages.
         identity: Hash of the program, 64 hexadecimal digits; ``""`` if it is none.
         terms: Names of what it returns: terms of a reward, factors, ...; empty if it is none.
-        summary: Numbers behind the verdict, JSON values: ``transitions`` tried, range (``minimum``,
-            ``maximum``, ``mean``, ``std``), ``correlation`` with the true reward, the same of each
-            of the ``terms`` with their ``share``, ``returns`` of solutions and cheats, and the
-            ``microseconds`` of a call.
+        summary: Numbers behind the verdict, JSON values: ``transitions`` tried, range
+            (``minimum``, ``maximum``, ``mean``, ``std``), ``correlation`` with the true reward (of
+            a potential, with the way along solutions), range and ``share`` of each of the
+            ``terms``, ``returns`` of solutions and cheats, ``operations`` and ``microseconds`` of a
+            call.
     """
 
     findings: tuple[Finding, ...]
@@ -81,14 +78,10 @@ class Verifier:
         Raises:
             ValueError: If ``gamma`` or ``seed`` is outside its range, or there is no stage.
         """
-        if not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma must lie in [0, 1], got {gamma}")
-        if seed < 0:
-            raise ValueError(f"seed must be >= 0, got {seed}")
         if not stages:
             raise ValueError("stages must hold at least one stage, got none")
-        self._env_id, self._env_kwargs = env_id, dict(env_kwargs or {})
-        self._gamma, self._seed, self._stages = gamma, seed, tuple(stages)
+        self._ground = ProvingGround(env_id, env_kwargs=env_kwargs or {}, gamma=gamma, seed=seed)
+        self._stages = tuple(stages)
 
     @property
     def view(self) -> ObsView:
@@ -98,19 +91,6 @@ class Verifier:
             ViewError: If the env does not show what it declares.
         """
         return self._ground.view
-
-    @functools.cached_property
-    def _ground(self) -> Proving:
-        env = gym.make(self._env_id, **self._env_kwargs)
-        try:
-            view = view_of(env)
-            _, info = env.reset(seed=self._seed)
-            published = info.get("features", {})
-            check_view(view, env.observation_space, env.action_space, published)
-            experience = collect(env, view, seed=self._seed)
-        finally:
-            env.close()
-        return Proving(view=view, experience=experience, gamma=self._gamma)
 
     def check(self, source: str, form: Form) -> Verdict:
         """Return what is wrong with a source.

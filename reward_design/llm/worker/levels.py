@@ -10,5 +10,5 @@ LEVELS: tuple[Level, ...] = ("none", "rlimits", "landlock", "landlock+seccomp")
 
 * ``rlimits``: memory, CPU time, file size and processes are limited. Stops accidents, nothing else.
 * ``landlock``: no file can be opened, no TCP port used, no process outside signalled.
-* ``landlock+seccomp``: the kernel answers to some fifteen calls and refuses all others.
+* ``landlock+seccomp``: the kernel answers to fifteen calls and refuses all others.
 """

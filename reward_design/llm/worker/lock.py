@@ -62,8 +62,9 @@ def _level(lacking: list[str]) -> Level:
 
 def allow_cpu(seconds: int) -> None:
     """Let this process compute for some seconds from now; then SIGXCPU ends it."""
-    limit = int(time.process_time()) + seconds + 1  # the limit counts whole seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (min(limit, _LIFE_S), _LIFE_S))
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = int(time.process_time()) + seconds + 1  # the kernel counts whole seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (min(limit, most), most))
 
 
 def _leave_root() -> None:
@@ -73,13 +74,13 @@ def _leave_root() -> None:
             os.setgroups([])
             os.setresgid(_NOBODY, _NOBODY, _NOBODY)
             os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-        except OSError:
+        except (AttributeError, OSError):  # not known to this system, or not allowed
             return
 
 
 def _limit(memory: int) -> None:
-    """Set the limits that never change; the system's own may be lower already."""
-    limits = {"AS": memory, "NOFILE": 16, "FSIZE": 0, "NPROC": 0, "CORE": 0}
+    """Set the limits that never change; those in force may be lower already."""
+    limits = {"AS": memory, "CPU": _LIFE_S, "NOFILE": 16, "FSIZE": 0, "NPROC": 0, "CORE": 0}
     for name, wanted in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         _, most = resource.getrlimit(kind)
@@ -95,7 +96,11 @@ def _give_up_privileges() -> ctypes.CDLL:
     """
     if not sys.platform.startswith("linux"):
         raise Missing(f"{sys.platform} has neither Landlock nor seccomp")
-    if len(os.listdir("/proc/self/task")) != 1:  # Landlock binds the thread that asks for it
+    try:
+        threads = len(os.listdir("/proc/self/task"))
+    except OSError as error:
+        raise Missing(f"threads cannot be counted: {error}") from None
+    if threads != 1:  # Landlock binds only the thread that asks for it
         raise Missing("a module that was imported has started threads")
     libc = ctypes.CDLL(None, use_errno=True)
     one, zero = ctypes.c_ulong(1), ctypes.c_ulong(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -73,8 +75,8 @@ class RewardWorker:
         abi: Version of Landlock in use, 0 without.
     """
 
-    level: Level
-    abi: int
+    level: Level = "none"
+    abi: int = 0
 
     def __init__(
         self,
@@ -150,6 +152,9 @@ class RewardWorker:
             WorkerUnavailableError: If this host does not reach the level.
         """
         self.close()
+        if os.name != "posix":
+            lacks = f"{sys.platform} has no limits for processes"
+            raise WorkerUnavailableError("none", self.settings.require, lacks)
         self._process = WorkerProcess(_arguments(self.settings), seed=self._seed % 2**32)
         self._serial, self._epitaph = 0, ""
         try:
@@ -223,6 +228,10 @@ class RewardWorker:
         except WorkerError as error:
             self._epitaph = str(error)
             raise failure(error.code, str(error)) from None
+        except BaseException:  # nobody knows how much of the conversation took place
+            process.close()
+            self._epitaph = "its host was interrupted while it waited"
+            raise
         raise failed
 
 

@@ -175,19 +175,22 @@ def _plan(options: NewOptions) -> Plan:
 
 
 def _trainer(options: NewOptions, plan: Plan, folder: Path) -> SuiteTrainer:
+    from operant import agents
     from operant.benchmarks.reward_search.defaults import DEFAULT as usual
     from operant.benchmarks.reward_search.trainer import SuiteTrainer
     from operant.cli.output import json_object
 
+    config = {
+        **(usual.agent_config if options.agent == usual.agent else {}),
+        **json_object("--agent-args", options.agent_args),
+    }
+    agents.make_config(options.agent, **config)  # tells what is wrong with it
     return SuiteTrainer(
         plan.env_id,
         agent=options.agent,
-        agent_config={
-            **(usual.agent_config if options.agent == usual.agent else {}),
-            **json_object("--agent-args", options.agent_args),
-        },
-        total_steps=options.steps or usual.total_steps,
-        num_envs=options.num_envs or usual.num_envs,
+        agent_config=config,
+        total_steps=usual.total_steps if options.steps is None else options.steps,
+        num_envs=usual.num_envs if options.num_envs is None else options.num_envs,
         gamma=options.gamma,
         env_kwargs=plan.world,
         results=folder / "runs",

@@ -132,7 +132,7 @@ def _show_search(lineage: Lineage) -> None:
         problem = problem or (f"{died[0]['status']}: {died[0]['error']}" if died else "")
         parents = ", ".join(record["candidate"]["parents"])
         rows.append((record["name"], parents, scores.get(record["name"], ""), problem))
-    table("candidates", ("name", "shown", "success by seed", "problem"), rows)
+    table("candidates", ("name", "parents", "last success by seed", "problem"), rows)
     if end is None:
         console.print("The search has not ended; the command that began it continues it.")
         return
@@ -173,5 +173,5 @@ def _scores(lineage: Lineage) -> dict[str, str]:
         run = record["result"]
         said = f"{run['success'][-1]:.2f}" if run["success"] else run["status"]
         before = scores.get(record["candidate"], "")
-        scores[record["candidate"]] = f"{before} {said}".strip()
+        scores[record["candidate"]] = f"{before} {run['seed']}: {said}".strip()
     return scores

@@ -88,7 +88,7 @@ return x * 1e5
 """
 
 
-@pytest.mark.parametrize("backend", ["python", "numba"])
+@pytest.mark.parametrize("backend", ["python", "numba", "torch"])
 def test_a_batch_names_the_first_row_that_fails(backend):
     program = compiled(RISKY.strip(), backend=backend)
     obs = np.array([[0.5, 1.0, 2.0]] * 4)
@@ -110,7 +110,7 @@ def test_a_batch_names_the_first_row_that_fails(backend):
         assert (caught.value.code, caught.value.row, caught.value.line) == (code, row, line)
 
 
-@pytest.mark.parametrize("backend", ["python", "numba"])
+@pytest.mark.parametrize("backend", ["python", "numba", "torch"])
 @pytest.mark.parametrize(
     ("value", "cap", "code"),
     [
@@ -154,7 +154,7 @@ NORMAL = {
         ({"obs_size": -1}, "obs_size must be >= 0, got -1"),
         ({"features": ["has key"]}, "features must be identifiers .* got 'has key'"),
         ({"features": ["prev_x"]}, "do not begin with 'prev_', got 'prev_x'"),
-        ({"backend": "torch"}, r"backend must be one of \('python', 'numba'\), got 'torch'"),
+        ({"backend": "jax"}, r"backend must be one of \('python', 'numba', 'torch'\), got 'jax'"),
         ({"cap": 0.0}, "cap must be positive and finite, got 0"),
         ({"cap": math.inf}, "cap must be positive and finite, got inf"),
         ({"cap": math.nan}, "cap must be positive and finite, got nan"),
@@ -168,6 +168,11 @@ def test_bad_arguments_of_the_compiler(changes, message):
         source = NORMAL["source"].replace(HEAD, entry)
         with pytest.raises(ValueError, match=message):
             compile_(**{**NORMAL, "source": source, **changes})
+
+
+def test_the_size_of_an_action_is_no_less_than_zero():
+    with pytest.raises(ValueError, match="action_size must be >= 0, got -1"):
+        compile_reward(**NORMAL, action_size=-1)
 
 
 O3, INFO = np.zeros((4, 3)), {"speed": np.zeros(4)}
@@ -207,6 +212,8 @@ def test_bad_arguments_of_a_transition(arguments, message):
 def test_bad_arguments_of_a_batch(arguments, message):
     with pytest.raises(ValueError, match=message):
         compile_reward(**NORMAL).batch(*arguments)
+    with pytest.raises(ValueError, match=message):
+        compile_reward(**NORMAL, backend="torch").batch(*arguments)
 
 
 def test_an_error_tells_its_record():

@@ -155,7 +155,7 @@ def test_a_program_is_what_it_says(function):
 def test_compiled_by_numba_it_is_the_same(function, monkeypatch):
     program = compiled(function, backend="numba")
     expected = [function(*step) for step in STEPS]
-    monkeypatch.setattr(program, "_evaluate", None)  # the compiled code must do it alone
+    monkeypatch.setattr(program._execution, "_looped", None)  # the compiled code must do it alone
     np.testing.assert_allclose(program.batch(*columns()), expected, rtol=1e-12, atol=0)
 
 
@@ -182,7 +182,7 @@ def test_nothing_that_is_given_is_changed():
     before = copy.deepcopy(given)
     for array in (given[0], given[2], *given[3].values()):
         array.flags.writeable = False
-    for backend in ("python", "numba"):
+    for backend in ("python", "numba", "torch"):
         compiled(norm, backend=backend).batch(*given)
     np.testing.assert_equal(given, before)
 
@@ -213,7 +213,7 @@ def test_potentials():
     expected = [potential(*state) for state in states]
     obs = np.array([obs for obs, _ in states])
     features = {name: np.array([info[name] for _, info in states]) for name in FEATURES}
-    for backend in ("python", "numba"):
+    for backend in ("python", "numba", "torch"):
         program = compile_potential(source, obs_size=4, features=FEATURES, backend=backend)
         assert program.reads == ("distance", "has_key")
         assert [program(*state) for state in states] == expected

@@ -27,7 +27,7 @@ def test_the_python_of_the_page_prints_what_the_page_shows(tmp_path):
     assert result.returncode == 0, result.stderr
     shown = re.findall(r"^ *print\(.*\)(?:  |\n +)# (.*)$", code, re.MULTILINE)
     assert result.stdout.splitlines() == shown
-    assert len(shown) == 8
+    assert len(shown) == 13
 
 
 def test_the_page_lists_the_functions_and_the_limits():
@@ -35,5 +35,6 @@ def test_the_page_lists_the_functions_and_the_limits():
         assert re.search(rf"`[^`]*\b{name.removeprefix('math.')}\b[^`]*`", PAGE), name
     limits = (parsing.MAX_CHARACTERS, parsing.MAX_NODES, parsing.MAX_DEPTH, checking.MAX_TURNS)
     limits += (checking.MAX_LOOPS, expressions.MAX_LITERAL_EXPONENT, vocabulary.MAX_ARGUMENTS)
+    limits += (vocabulary.MAX_MEMORY, vocabulary.OUTPUTS["factors"][1])
     for limit in limits:
         assert re.search(rf"\b{limit}\b", PAGE), limit

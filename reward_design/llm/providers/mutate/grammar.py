@@ -20,6 +20,8 @@ from operant.reward_design.llm.search.brief import Brief
 
 SIZES = (1, 2, 2, 3, 3, 3, 4, 4, 5)
 """Numbers of parts of a fresh program, each as likely as it is frequent here."""
+ATTEMPTS = 8
+"""How often another part is written where all parts so far are constants."""
 PAIR = 0.4
 """How likely a part is a stage together with the progress within it."""
 MAX_EFFORT = 16
@@ -53,6 +55,10 @@ class Grammar:
         """Return a fresh program of a few terms."""
         terms: list[Term] = []
         for _ in range(int(rng.choice(SIZES))):
+            terms += self.part(rng)
+        for _ in range(ATTEMPTS):
+            if any(term.body != ONE for term in terms):
+                break  # something depends on what the agent does
             terms += self.part(rng)
         return TermProgram(form=self.form, terms=()).with_terms(terms)
 

@@ -68,7 +68,7 @@ def widen(program: TermProgram, _: Grammar, rng: np.random.Generator) -> TermPro
         return reweigh(program, _, rng)
     factor = float(10 ** rng.normal(0.0, WIDTH_DECADES))
     chosen = wide[rng.integers(len(wide))]
-    return replaced(program, chosen, lambda term: _widened(term, factor))
+    return replaced(program, chosen, lambda term: widened(term, factor))
 
 
 _EDITS: tuple[tuple[Edit, float], ...] = (
@@ -92,6 +92,16 @@ def replaced(program: TermProgram, old: Term, new: Callable[[Term], Term]) -> Te
     return program.with_terms(new(term) if term == old else term for term in program.terms)
 
 
+def widened(term: Term, factor: float) -> Term:
+    """Return a term whose numbers that something is divided by are scaled."""
+    tree = ast.parse(term.body, mode="eval").body
+    for node in ast.walk(tree):
+        match node:
+            case ast.BinOp(_, ast.Div(), ast.Constant(float() as width) as number) if width > 0:
+                number.value = max(rounded(width * factor), 1e-6)
+    return Term(name=term.name, body=written(tree), weight=term.weight, slot=term.slot)
+
+
 def mutate_numbers(function: ast.FunctionDef, rng: np.random.Generator) -> str:
     """Return a program that cannot be taken apart, with some of its decimal numbers scaled.
 
@@ -110,12 +120,3 @@ def mutate_numbers(function: ast.FunctionDef, rng: np.random.Generator) -> str:
 
 def _factor(rng: np.random.Generator) -> float:
     return float(10 ** rng.normal(0.0, WEIGHT_DECADES))
-
-
-def _widened(term: Term, factor: float) -> Term:
-    tree = ast.parse(term.body, mode="eval").body
-    for node in ast.walk(tree):
-        match node:
-            case ast.BinOp(_, ast.Div(), ast.Constant(float() as width) as number) if width > 0:
-                number.value = max(rounded(width * factor), 1e-6)
-    return Term(name=term.name, body=written(tree), weight=term.weight, slot=term.slot)

@@ -20,7 +20,7 @@ from operant.reward_design.llm.search.brief import Brief, Report
 
 CROSS = 0.2
 """How often a child has two parents, where the brief shows two."""
-RESTART = 0.75
+RESTART = 0.9
 """How often a parent that never reached the goal is given up, where reports are read."""
 
 

@@ -1,21 +1,23 @@
-"""Edits that read what runs and checks said of a program."""
+"""Edits that read how training on a program went."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from operant.reward_design.llm.findings import Finding
+from operant.reward_design.llm.providers.mutate.advice import heed
 from operant.reward_design.llm.providers.mutate.grammar import Grammar
-from operant.reward_design.llm.providers.mutate.mutation import mutate
+from operant.reward_design.llm.providers.mutate.mutation import mutate, reweigh
 from operant.reward_design.llm.providers.mutate.terms import ONE, Term, TermProgram
 from operant.reward_design.llm.search.brief import Report
 
 FAILED = 0.05
 """A success rate that never exceeds this means that the program does not lead to the goal."""
+SOLVED = 0.95
+"""From this success rate on a program is only weighed anew."""
+EXTEND = 0.8
+"""How often a program that works in part gets one more part, and no other edit."""
 DOMINATES = 0.8
 """A term with more than this share of all that is paid, in magnitude, hides the others."""
 STEADY = 0.02
@@ -27,14 +29,50 @@ SILENT = 1e-9
 def improve(
     program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
 ) -> TermProgram:
-    """Return a program that answers a report: each term is kept, rescaled, turned, or replaced.
+    """Return a program that answers a report.
 
-    A blind edit is added where the report leaves little to answer.
+    What works in part is kept whole, mostly with one more part: in trials every other edit did
+    harm on average. What works is weighed anew. Otherwise each term is kept, rescaled, turned or
+    replaced by what it paid, and a blind edit follows where that leaves little to answer.
 
     Source: Eureka: Human-Level Reward Design via Coding Large Language Models (Ma et al., 2024),
     the advice in its reward reflection, as rules.
     """
-    program = heed(program, report.findings, grammar, rng)
+    success = _success(report)
+    if success is None or success <= FAILED or not program.terms:
+        return _answer(heed(program, report.findings, grammar, rng), report, grammar, rng)
+    if success >= SOLVED:
+        return reweigh(program, grammar, rng)
+    more = program.with_terms([*program.terms, *_more(program, report, grammar, rng)])
+    if more != program and rng.random() < EXTEND:
+        return more
+    return mutate(program, grammar, rng)
+
+
+def has_failed(report: Report) -> bool:
+    """Return whether a report says that training on it never reached the goal."""
+    success = _success(report)
+    return success is not None and success <= FAILED
+
+
+def _success(report: Report) -> float | None:
+    """Return how well a program did, as far as its report tells; None if that is hidden."""
+    return max(report.success) if report.success else report.fitness
+
+
+def _more(
+    program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
+) -> list[Term]:
+    """Return another part of a program: a way to what never paid, if there is such a term."""
+    silent = [term for term in program.terms if _is_silent(_curve(term, report))]
+    way = grammar.way_to(silent[0].reads(), rng) if silent else []
+    return way or grammar.part(rng)
+
+
+def _answer(
+    program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
+) -> TermProgram:
+    """Return a program whose terms were changed by what they paid."""
     curves = {term: _curve(term, report) for term in program.terms}
     sizes = {term: abs(float(np.mean(curve))) for term, curve in curves.items() if curve}
     total = sum(sizes.values())
@@ -49,48 +87,8 @@ def improve(
     return changed
 
 
-def has_failed(report: Report) -> bool:
-    """Return whether a report says that training on it never reached the goal."""
-    if report.success:
-        return max(report.success) <= FAILED
-    return report.fitness is not None and report.fitness <= FAILED
-
-
-def heed(
-    program: TermProgram,
-    findings: Sequence[Finding],
-    grammar: Grammar,
-    rng: np.random.Generator,
-) -> TermProgram:
-    """Return a program that answers what checks found.
-
-    What can be farmed by oscillating becomes a difference, which nets nothing on a way back; what
-    pays for standing still as well. Who is paid for dying early pays less for time. A constant
-    program gets another term.
-    """
-    for finding in findings:
-        if finding.severity == "note":
-            continue
-        code = finding.code.lower()
-        if "oscillat" in code or "still" in code:
-            program = program.with_terms(map(as_difference, program.terms))
-        elif "dying" in code or "early" in code:
-            program = program.with_terms(t for t in program.terms if t.body != ONE)
-        elif "constant" in code:
-            program = program.with_terms([*program.terms, *grammar.part(rng)])
-    return program
-
-
-def as_difference(term: Term) -> Term:
-    """Return a term that pays for an event or a level as the change of what it reads."""
-    event = re.fullmatch(r'1\.0 if info\["(\w+)"\] > info\["prev_\1"\] else 0\.0', term.body)
-    level = re.fullmatch(r'info\["(\w+)"\]', term.body)
-    found = event or level
-    if not found or found[1].startswith("prev_"):
-        return term
-    name = found[1]
-    body = f'info["{name}"] - info["prev_{name}"]'
-    return dataclasses.replace(term, name=f"more_{name}", body=body, slot=term.slot)
+def _is_silent(curve: Sequence[float]) -> bool:
+    return bool(curve) and max(map(abs, curve)) <= SILENT
 
 
 def prefer(best: TermProgram, worst: TermProgram | None, rng: np.random.Generator) -> TermProgram:
@@ -127,7 +125,7 @@ def _answered(
 ) -> list[Term]:
     """Return what becomes of a term, given what it paid."""
     low, high = min(curve), max(curve)
-    if max(abs(low), abs(high)) <= SILENT:
+    if _is_silent(curve):
         return _woken(term, grammar, rng)
     if term.body == ONE:
         return [term.scaled(1 / _factor(rng))] if share > 0.5 else [term]

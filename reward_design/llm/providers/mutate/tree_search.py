@@ -81,7 +81,7 @@ class TreeSearch(RuleWriter):
     def best_path(self) -> list[str]:
         """Return the sources from a fresh program to the best one that is known."""
         known = [key for key, node in self._nodes.items() if node.report is not None]
-        key = max(known, key=self._value, default="")
+        key = max(known, key=lambda each: (self._value(each), each), default="")
         path: list[str] = []
         while key and (report := self._nodes[key].report) is not None:
             path.insert(0, report.source)
@@ -94,6 +94,7 @@ class TreeSearch(RuleWriter):
 
     def design(self, brief: Brief, grammar: Grammar, rng: np.random.Generator, sample: int) -> str:
         """Return a child of the most promising program that may have another one."""
+        del sample  # the tree decides what is fresh
         parent = self._chosen()
         node = self._nodes.get(parent)
         source = ""
@@ -131,7 +132,7 @@ class TreeSearch(RuleWriter):
             visits = self._size(key, children)
             if not tried or len(below) < WIDTH * visits**GROWTH:
                 return key
-            key = max(tried, key=lambda each: self._bound(each, visits, children))
+            key = max(tried, key=lambda each: (self._bound(each, visits, children), each))
 
     def _children(self) -> dict[str, list[str]]:
         """Return key -> keys of its children; what has no known parent is below the root."""

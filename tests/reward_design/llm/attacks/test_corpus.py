@@ -17,23 +17,28 @@ NAMES = [f"{item.category}: {item.name}" for item in CORPUS]
 RUN = [item for item in CORPUS if item.handling != "refused"]
 
 
-@pytest.mark.parametrize("item", CORPUS, ids=NAMES)
-def test_a_text_is_handled_as_it_must_be(item):
-    assert reward_attacks.handle(item).faults == ()
+def faults(items, backend="python"):
+    """Return what is wrong with how items are handled, by name."""
+    reward_attacks.warm_up(backend=backend)
+    found = [reward_attacks.handle(item, backend=backend) for item in items]
+    return {each.item.name: each.faults for each in found if each.faults}
+
+
+@pytest.mark.parametrize("category", dict.fromkeys(item.category for item in CORPUS))
+def test_texts_are_handled_as_they_must_be(category):
+    assert faults(item for item in CORPUS if item.category == category) == {}
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(
-    "item", RUN[::4], ids=[f"{item.category}: {item.name}" for item in RUN[::4]]
-)
-def test_compiled_code_handles_a_sample_alike(item):
-    assert reward_attacks.handle(item, backend="numba").faults == ()
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_other_back_ends_handle_a_sample_alike(backend):
+    assert faults(RUN[::8], backend) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("item", RUN, ids=[f"{item.category}: {item.name}" for item in RUN])
-def test_compiled_code_handles_all_alike(item):
-    assert reward_attacks.handle(item, backend="numba").faults == ()
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_other_back_ends_handle_all_alike(backend):
+    assert faults(RUN, backend) == {}
 
 
 def test_the_corpus_is_as_large_as_promised_and_has_no_item_twice():
@@ -82,8 +87,8 @@ def test_what_is_changed_on_the_way_is_a_fault(monkeypatch):
             return obs[:, 0] * 0 + 1
 
     monkeypatch.setattr(reward_attacks, "compile_reward", Tampering)
-    faults = reward_attacks.handle(item("return 1", "accepted", 1.0)).faults
-    assert faults == ("an input was changed", "math was changed", "environment was changed")
+    found = reward_attacks.handle(item("return 1", "accepted", 1.0)).faults
+    assert found == ("an input was changed", "math was changed", "environment was changed")
 
 
 @pytest.mark.integration

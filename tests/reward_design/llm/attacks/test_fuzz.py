@@ -16,10 +16,10 @@ KEYS = tuple(items.INFO)
 
 
 def test_random_texts_break_no_rule():
-    tally = reward_fuzz.fuzz(Random(0), texts=120)
+    tally = reward_fuzz.fuzz(Random(0), texts=100)
     assert tally.faults == []
-    assert tally.refused.total() + tally.accepted.total() == 120
-    assert tally.accepted["program"] >= 20
+    assert tally.refused.total() + tally.accepted.total() == 100
+    assert tally.accepted["program"] >= 15
     assert tally.refused["mutant"] >= 20
     assert tally.outcomes["value"] >= 200
 

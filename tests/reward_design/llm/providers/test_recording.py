@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +370,12 @@ def test_a_copy_of_a_line_is_passed_over(edited: Any, request_of: Any) -> None:
             lambda lines: [*lines, lines[0].replace(b"answer 0", b"other")],
             "lines 1 and 6 .* differ",
         ),
+        (lambda lines: [lines[0].replace(b'"prompt_tokens": 3', b'"prompt_tokens": "3"')], "kind"),
+        (lambda lines: [lines[0].replace(b'_s": 0.25', b'_s": NaN')], "finite and >= 0"),
+        (lambda lines: [lines[0].replace(b'"text": "answer', b'"text": ["answer')], "not JSON"),
+        (lambda lines: [lines[0].replace(b'"model": "tiny-1"', b'"model": 5')], "model must be te"),
+        (lambda lines: [lines[0].replace(b'"role": "user", ', b"")], "a message has role and cont"),
+        (lambda lines: [lines[0].replace(b'"template"', b'"templates"')], "must have the fields"),
         (lambda lines: [], "holds no completion"),
     ],
 )
@@ -375,6 +383,50 @@ def test_a_damaged_recording_names_the_line(edited: Any, change: Any, told: str)
     with pytest.raises(ProviderError, match=told) as caught:
         Replay(edited(change))
     assert "'calls.jsonl'" in str(caught.value)
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+JSON = st.recursive(JSON, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
+
+
+@settings(max_examples=150)
+@given(place=st.integers(0, 200), value=JSON | st.just({}), rekeyed=st.booleans())
+def test_a_line_with_anything_in_any_place_is_read_or_refused(
+    place: int, value: Any, rekeyed: bool
+) -> None:
+    messages = (Message(role="system", content="a"), Message(role="user", content="b"))
+    asked = question("p", Request(messages=messages, seed=1, max_tokens=2), 3)
+    record = Record(
+        key=key_of(asked),
+        question=asked,
+        completion=Completion(text="t", usage=Usage(prompt_tokens=1)),
+        written="2026-11-21T00:00:00+00:00",
+        client="c",
+        host="",
+        operant="0",
+    )
+    whole = json.loads(record.to_line())
+    places = list(_places(whole))
+    holder, key = places[place % len(places)]
+    holder[key] = value
+    if rekeyed:
+        with contextlib.suppress(ValueError):  # a number that JSON has not
+            whole["key"] = key_of(whole["question"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "calls.jsonl"
+        path.write_text(json.dumps(whole) + "\n")
+        refused = r"line 1 of the recording|no record of this"
+        with pytest.raises(ProviderError, match=refused):
+            Replay(path).complete(Request(messages=messages))
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each holder and key in a JSON value."""
+    keys = list(value) if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from _places(value[key])
 
 
 def test_two_models_in_one_file(recorded: Path, request_of: Any) -> None:

@@ -73,6 +73,15 @@ def test_a_dead_run_is_a_status_of_its_candidate(
     assert outcome.trials[0].results[0].status == status
 
 
+def test_a_trainer_that_never_works_ends_the_search(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    search, writer, _ = make_search([fenced(w) for w in (0.1, 0.2)], lambda *_: "trainer_error")
+    outcome = run_search(eureka, search, rounds=5, samples=2)
+    assert "all 2 runs broke in the training, not in the programs" in outcome.reason
+    assert len(writer.requests) == 1
+
+
 def test_the_next_question_shows_the_best_program_and_how_its_training_went(
     make_search: Callable[..., Any], fenced: Callable[[float], str], written: Callable[[float], str]
 ) -> None:

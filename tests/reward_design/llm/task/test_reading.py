@@ -26,15 +26,21 @@ PAYS = re.compile(r"\b(reward|pays|earns|return)", re.I)
 
 
 @pytest.mark.parametrize("env_id", one_per_kind())
-def test_worlds_of_ours_show_what_they_declare(env_id: str) -> None:
+def test_every_kind_of_world_of_ours_can_be_read(env_id: str) -> None:
     env = gym.make(env_id)
     task, view = task_of(env), view_of(env)
-    _, info = env.reset(seed=0)
-    check_view(view, env.observation_space, env.action_space, info["features"])
     assert task.goal
     assert task.max_steps
     assert not PAYS.search(task.goal + task.success + task.termination)
     assert len(view.actions) == env.action_space.n  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("env_id", ["SparseKey-5x5-v0", "LineKey-v0", "Chain-n40-v0"])
+def test_worlds_of_ours_show_what_they_declare(env_id: str) -> None:
+    env = gym.make(env_id)
+    view = view_of(env)
+    _, info = env.reset(seed=0)
+    check_view(view, env.observation_space, env.action_space, info["features"])
     assert {feature.name for feature in view.features} == set(info["features"])
     assert "true_reward" not in info["features"]
 

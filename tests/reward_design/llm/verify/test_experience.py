@@ -20,7 +20,7 @@ from operant.reward_design.llm.verify.experience import (
     collect,
 )
 from operant.reward_design.llm.verify.probes import discounted
-from operant.reward_design.llm.verify.steps import PlayedEpisode, Recorder
+from operant.reward_design.llm.verify.steps import PlayedEpisode, StepRecorder
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_vectors_of_actions() -> None:
 def test_an_episode_that_ends_is_cut_there(world: gym.Env[Any, Any]) -> None:
     world.reset(seed=5)
     solution = world.unwrapped.oracle().actions  # type: ignore[attr-defined]
-    take = Recorder(world, view_of(world)).play([*solution, 0, 0, 0], level=5)
+    take = StepRecorder(world, view_of(world)).play([*solution, 0, 0, 0], level=5)
     assert len(take.steps) == len(solution)
     assert take.terminated
     assert take.success

@@ -10,7 +10,7 @@ import pytest
 
 from operant.reward_design.llm.findings import Finding
 from operant.reward_design.llm.search.candidate import Form
-from operant.reward_design.llm.verify import verifier
+from operant.reward_design.llm.verify import language, proving
 from operant.reward_design.llm.verify.dry_run import DryRun
 from operant.reward_design.llm.verify.language import LanguageCheck
 from operant.reward_design.llm.verify.probes import HackProbes
@@ -55,7 +55,7 @@ def pole() -> Verifier:
 def _play_once(known: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let other verifiers use what one has collected."""
     experience = known._ground.experience
-    monkeypatch.setattr(verifier, "collect", lambda *_, **__: experience)
+    monkeypatch.setattr(proving, "collect", lambda *_, **__: experience)
 
 
 def found(verdict: Verdict, severity: str) -> list[tuple[str, str]]:
@@ -234,7 +234,10 @@ def test_terms_are_looked_at_one_by_one(key: Verifier) -> None:
     return steps + flat + squashed + tiny
 """
     verdict = key.check(program(body), "reward")
-    assert one(verdict, "constant term").data == {"term": "flat"}
+    flat = one(verdict, "constant term")
+    assert (flat.severity, flat.data) == ("note", {"term": "flat", "value": 0.5})
+    never = key.check(program(body.replace("flat = 0.5", "flat = 0.0")), "reward")
+    assert one(never, "constant term").severity == "warning"
     assert one(verdict, "saturated").data["term"] == "squashed"
     big = body.replace("1.0 * info", "1000.0 * info")
     assert one(key.check(program(big), "reward"), "dominant").data["term"] == "steps"
@@ -312,7 +315,11 @@ def test_worlds_of_others_without_features_or_oracle(pole: Verifier) -> None:
     verdict = pole.check(program("return 1.0 - abs(next_obs[2]) - 0.5 * abs(obs[0])"), "reward")
     assert verdict.ok
     assert "no oracle" in one(verdict, "skipped").message
-    assert verdict.summary["correlation"] is None  # the true reward is 1 at every step
+    assert verdict.summary["correlation"] > 0.9  # of returns: the true reward is always 1
+    gives_up = pole.check(program("return -0.1 - abs(next_obs[2])"), "reward")
+    finding = one(gives_up, "wrong direction")
+    assert finding.data["count"] < 100
+    assert "episodes" in finding.message
     swing = Verifier("Pendulum-v1", stages=STAGES)
     verdict = swing.check(program("return next_obs[0] - 0.01 * action[0] ** 2"), "reward")
     assert verdict.ok
@@ -342,6 +349,16 @@ def test_programs_see_arrays_that_cannot_be_changed(
     rejected = chain.check(program("return 1.0"), "reward")
     assert not rejected.ok
     assert len(seen) == 1  # the chain had ended
+
+
+def test_text_of_strangers_is_parsed_by_a_child_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(language, "require_parsable", read.append)
+    text = program("return next_obs[0]")
+    assert Verifier("CartPole-v1").check(text, "reward").ok
+    assert read == [text]
+    assert Verifier("CartPole-v1", stages=STAGES).check(text, "reward").ok
+    assert read == [text]
 
 
 def test_a_reward_that_changes_its_mind_is_rejected(

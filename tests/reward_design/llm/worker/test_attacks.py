@@ -223,7 +223,7 @@ TAMPERING = {
 @pytest.mark.parametrize("name", TAMPERING)
 def test_tampering_harms_the_program_alone(start, name):
     modules = ("atexit", *modules_of(TAMPERING[name]))
-    worker = start(program(TAMPERING[name]), modules=modules, timeout_s=5.0)
+    worker = start(program(TAMPERING[name]), modules=modules, timeout_s=2.0)
     for _ in range(2):
         reward, error = outcome(worker)
         assert error is not None or reward == 1.0

@@ -84,9 +84,8 @@ def test_wrong_answers(liar, data, code):
         ("while True: write(b'x' * 4096)", "protocol"),
         ("while True: write(b'\\3'); time.sleep(0.2)", "timeout"),  # never late for the next byte
         ("os.close(1); time.sleep(100)", "died"),
-        ("os.close(1); os.close(0); time.sleep(100)", "died"),
-        ("os.close(0); time.sleep(100)", "died"),
-        ("os.close(0); write(bytes(100)); time.sleep(100)", "died"),
+        ("os.read(0, 99); os.close(0); time.sleep(100)", "timeout"),
+        ("os.read(0, 99); os.close(0); write(bytes(100)); time.sleep(100)", "protocol"),
         ("sys.exit(5)", "died"),
         ("os.kill(os.getpid(), 11)", "died"),
         ("os.kill(os.getpid(), 19)", "timeout"),  # stopped
@@ -104,10 +103,12 @@ def test_wrong_behaviour(liar, script, code):
 @settings(max_examples=15)
 @given(data=st.binary(max_size=64))
 def test_any_bytes(data):
+    limits = WorkerSettings(timeout_s=30.0)
+    frame = READY_FRAME + LOADED + HEADER.pack(FAILED, 2, len(data)) + data
     with pytest.MonkeyPatch.context() as patch:
-        script = f"import os\nos.write(1, {READY_FRAME + LOADED + HEADER.pack(FAILED, 2, 64)[:5] + data!r})"
-        patch.setattr(process_module, "_BOOT", script)
-        limits = WorkerSettings(timeout_s=30.0)
-        with RewardWorker("", layout=RowLayout(), settings=limits) as worker:
-            with pytest.raises(RewardProgramError):
-                worker.batch(None, [0, 0], None, {})
+        patch.setattr(
+            process_module, "_BOOT", f"import os, time\nos.write(1, {frame!r})\ntime.sleep(99)"
+        )
+        worker = RewardWorker("", layout=RowLayout(), settings=limits)
+    with worker, pytest.raises(RewardProgramError):
+        worker.batch(None, [0, 0], None, {})
