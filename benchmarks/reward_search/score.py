@@ -26,7 +26,7 @@ the next."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
+class Arms:
     """Final scores on fresh seeds at equal frames, one number per seed whose run ended well.
 
     Attributes:
@@ -98,7 +98,7 @@ def compare(
     seeds: Sequence[int],
     expert: str | None = None,
     metric: Metric = "success",
-) -> Comparison:
+) -> Arms:
     """Train with fresh seeds on a found reward, on the true one, and on a person's.
 
     Args:
@@ -116,6 +116,4 @@ def compare(
         for seed in seeds
     ]
     results = [result for result in trainer.train(jobs) if result.status == "ok"]
-    return Comparison(
-        **{arm: tuple(final(r, metric) for r in results if r.name == arm) for arm in arms}
-    )
+    return Arms(**{arm: tuple(final(r, metric) for r in results if r.name == arm) for arm in arms})

@@ -12,6 +12,7 @@ import gymnasium as gym
 from operant.benchmarks.reward_search.trainer import SuiteTrainer
 from operant.reward_design.llm.budget import Budget, BudgetError, Prices
 from operant.reward_design.llm.providers.protocol import Provider
+from operant.reward_design.llm.providers.scripted import Scripted
 from operant.reward_design.llm.search import prompts
 from operant.reward_design.llm.search.candidate import Candidate, Form
 from operant.reward_design.llm.search.fitness import fitness, score
@@ -27,6 +28,8 @@ LINEAGE = "lineage.jsonl"
 """Name of the lineage in the folder of a search."""
 CONTROL = "iid"
 """The method that others are compared with; also the name of its folder inside theirs."""
+OTHER_SAMPLES = 1_000_000
+"""Index of the first sample of a control whose samples must be other ones."""
 FIRST_REPORT_SEED = 1000
 """Seeds from here on are never searched with."""
 
@@ -140,6 +143,9 @@ def open_search(
         task, view = task_of(env, goal=plan.goal), view_of(env)
     finally:
         env.close()
+    lineage = Lineage(folder / LINEAGE)
+    if isinstance(provider, Scripted):
+        provider.skip(sum(1 for _ in lineage.all("reply")))
     parts = Parts(
         task=task,
         view=view,
@@ -147,7 +153,7 @@ def open_search(
         provider=provider,
         verifier=Verifier(plan.env_id, env_kwargs=plan.world, gamma=plan.gamma, seed=plan.seed),
         trainer=trainer,
-        lineage=Lineage(folder / LINEAGE),
+        lineage=lineage,
         budget=budget or Budget(),
         prices=prices or Prices(),
         max_tokens=max_tokens,
@@ -201,7 +207,10 @@ def control(plan: Plan, search: Search, trainer: SuiteTrainer, folder: Path) -> 
         folder: Of that search; the control's lineage lies inside.
     """
     beside = dataclasses.replace(plan, method=CONTROL)
-    parts = dataclasses.replace(search.parts, lineage=Lineage(folder / CONTROL / LINEAGE))
+    # Whoever answers for nothing may be asked for the same samples again: they are trained once.
+    first = 0 if search.parts.provider.kind == "mutation" else OTHER_SAMPLES
+    lineage = Lineage(folder / CONTROL / LINEAGE)
+    parts = dataclasses.replace(search.parts, lineage=lineage, first_sample=first)
     again = _claimed(beside, parts, trainer)
     return judge(beside, again, run(beside, again))
 

@@ -102,35 +102,36 @@ class Decoder:
         self._fits += 1
         if self._scale == 0.0:  # nobody was ever paid: it predicts 0 anyway
             return 0.0
+        lengths = memory.lengths
+        starts, longest = np.cumsum(lengths) - lengths, int(lengths.max())
         losses = []
-        for _ in range(gradient_steps):
-            chosen = rng.choice(len(memory), min(batch, len(memory)), replace=False)
-            losses.append(self._descend([memory[index] for index in chosen.tolist()], rng))
-        return float(np.mean(losses)) * self._scale**2
-
-    def _descend(self, episodes: list[PaidEpisode], rng: np.random.Generator) -> float:
-        """Take one gradient step; return the loss before it."""
         # An agent may step its envs in a mode without gradients, and this is called from there.
         with torch.inference_mode(False), torch.enable_grad():
-            loss = self._loss_of(episodes, rng)
-            self._adam.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own is untyped
-            self._adam.step()
-        return loss.item()
+            inputs = self._normalised(np.concatenate([episode.inputs for episode in memory]))
+            for _ in range(gradient_steps):
+                chosen = rng.choice(len(memory), min(batch, len(memory)), replace=False)
+                draws = longest if self._loss == "rd" else self._draws
+                rows, episode = draw_steps(rng, starts[chosen], lengths[chosen], draws)
+                loss = self._loss_of(
+                    self._network(inputs[torch.from_numpy(rows)]).squeeze(-1),
+                    torch.from_numpy(episode),
+                    torch.from_numpy((shares[chosen] / self._scale).astype(np.float32)),
+                    torch.from_numpy(lengths[chosen]),
+                )
+                self._adam.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's own is untyped
+                self._adam.step()
+                losses.append(loss.item())
+        return float(np.mean(losses)) * self._scale**2
 
-    def _loss_of(self, episodes: list[PaidEpisode], rng: np.random.Generator) -> Tensor:
-        lengths = np.array([len(each.inputs) for each in episodes], np.int64)
-        share = np.array([each.paid for each in episodes]) / lengths / self._scale
-        draws = int(lengths.max()) if self._loss == "rd" else self._draws
-        rows, number = draw_steps(rng, lengths, draws)
-        inputs = np.concatenate([each.inputs for each in episodes])[rows]
-        predicted = self._network(self._normalised(inputs)).squeeze(-1)
-        episode, target = torch.from_numpy(number), torch.from_numpy(share.astype(np.float32))
+    def _loss_of(
+        self, predicted: Tensor, episode: Tensor, share: Tensor, lengths: Tensor
+    ) -> Tensor:
         if self._loss == "uniform":
-            return uniform_loss(predicted, episode, target)
-        loss = decomposition_loss(predicted, episode, target)
+            return uniform_loss(predicted, episode, share)
+        loss = decomposition_loss(predicted, episode, share)
         if self._loss == "rrd_unbiased":
-            return loss - sampling_variance(predicted, episode, torch.from_numpy(lengths))
+            return loss - sampling_variance(predicted, episode, lengths)
         return loss
 
     def _normalised(self, inputs: Rows | Float) -> Tensor:

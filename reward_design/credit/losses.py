@@ -69,18 +69,18 @@ def uniform_loss(predicted: Tensor, episode: Tensor, share: Tensor) -> Tensor:
     return _means((predicted - share[episode]) ** 2, episode, len(share)).mean()
 
 
-def draw_steps(rng: np.random.Generator, lengths: Int, number: int) -> tuple[Int, Int]:
+def draw_steps(rng: np.random.Generator, starts: Int, lengths: Int, number: int) -> tuple[Int, Int]:
     """Draw steps of each episode without replacement; all where an episode has no more.
 
     Args:
         rng: Random generator.
-        lengths: (E,) steps of the episodes, which lie one after the other.
+        starts: (E,) rows at which the episodes start.
+        lengths: (E,) steps of the episodes.
         number: K >= 1, steps to draw per episode.
 
     Returns:
-        (M,) rows, counted over all episodes, and (M,) their episodes.
+        (M,) rows, and (M,) their episodes, in [0, E).
     """
-    starts = np.cumsum(lengths) - lengths
     drawn = [
         start + (rng.choice(steps, number, replace=False) if steps > number else np.arange(steps))
         for start, steps in zip(starts.tolist(), lengths.tolist(), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,9 +48,9 @@ class ReturnMemory:
         """Return the number of whole episodes."""
         return len(self._whole)
 
-    def __getitem__(self, index: int) -> PaidEpisode:
-        """Return a whole episode, the oldest first."""
-        return self._whole[index]
+    def __iter__(self) -> Iterator[PaidEpisode]:
+        """Iterate over the whole episodes, the oldest first."""
+        return iter(self._whole)
 
     @property
     def lengths(self) -> Int:

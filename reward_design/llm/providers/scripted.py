@@ -42,6 +42,10 @@ class Scripted:
         self.name = f"scripted:{name or (folder.name if folder else 'texts')}"
         self._given = 0
 
+    def skip(self, count: int) -> None:
+        """Pass over texts that were given out before, by a search that is continued."""
+        self._given = min(self._given + count, len(self._texts))
+
     def complete(self, request: Request) -> Sequence[Completion]:
         """Return the next ``request.n`` texts.
 

@@ -9,28 +9,13 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from operant.reward_design.llm.budget import Budget, Prices
-from operant.reward_design.llm.findings import Finding
 from operant.reward_design.llm.providers.protocol import Message, Provider
 from operant.reward_design.llm.search.brief import Report
 from operant.reward_design.llm.search.candidate import Form
 from operant.reward_design.llm.search.lineage import Lineage
 from operant.reward_design.llm.search.results import Trainer
 from operant.reward_design.llm.task.spec import ObsView, TaskSpec
-
-
-class Verdict(Protocol):
-    """What a verifier says of a source.
-
-    Attributes:
-        findings: What was found.
-        identity: Hash of the program, or ``""`` if it is none.
-    """
-
-    @property
-    def findings(self) -> tuple[Finding, ...]: ...  # noqa: D102
-
-    @property
-    def identity(self) -> str: ...  # noqa: D102
+from operant.reward_design.llm.verify.verifier import Verdict
 
 
 class Checker(Protocol):
@@ -81,6 +66,8 @@ class Parts:
         budget: What may be spent.
         prices: What the provider's model costs.
         max_tokens: Longest answer, or None.
+        first_sample: Index of the first sample of each question: two searches that ask the same
+            and want other answers begin at different ones.
         told: Is told what goes on, a line at a time.
     """
 
@@ -94,4 +81,5 @@ class Parts:
     budget: Budget = dataclasses.field(default_factory=Budget)
     prices: Prices = dataclasses.field(default_factory=Prices)
     max_tokens: int | None = None
+    first_sample: int = 0
     told: Callable[[str], None] = lambda _: None

@@ -113,7 +113,7 @@ class Search:
             request = Request(
                 messages=prompt.messages,
                 n=wanted,
-                first_sample=first + len(done),
+                first_sample=self.parts.first_sample + first + len(done),
                 temperature=prompt.temperature,
                 max_tokens=self.parts.max_tokens,
                 purpose=prompt.purpose,
@@ -127,8 +127,11 @@ class Search:
                     comment=prompt.comment,
                 ),
             )
-            done += self.parts.provider.complete(request)
-        for name, completion in zip(names, done, strict=False):
+            said = self.parts.provider.complete(request)
+            if not said:
+                raise ProviderError(f"{self.parts.provider.name} gave no answer at all; ask again")
+            done += said
+        for name, completion in zip(names, done, strict=False):  # the budget may allow fewer
             self._note(name, completion, prompt)
         return done
 

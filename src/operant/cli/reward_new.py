@@ -119,6 +119,8 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
         told=lambda line: console.print(line, soft_wrap=True, markup=False),
     )
     console.print(f"provider: {provider.name} ({_KINDS[provider.kind]})", markup=False)
+    for finding in getattr(provider, "findings", ()):  # of a recording that is damaged a little
+        console.print(str(finding), soft_wrap=True, markup=False)
     try:
         outcome = run(plan, search, **_people(options, search, folder))
         found = judge(plan, search, outcome)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from operant.benchmarks.reward_search.score import (
-    Comparison,
+    Arms,
     compare,
     expert_of,
     final,
@@ -15,7 +15,7 @@ from operant.benchmarks.reward_search.score import (
 from operant.reward_design.llm.search.fitness import score
 from operant.reward_design.llm.search.results import Job, RunResult
 
-CURVES = {"success": (0.9, 0.1, 0.2, 0.3, 0.4), "true_return": (0.0, 5.0, 4.0, 3.0, 2.0)}
+SUCCESS, RETURN = (0.9, 0.1, 0.2, 0.3, 0.4), (0.0, 5.0, 4.0, 3.0, 2.0)
 
 
 def ended(name: str, seed: int, success: float) -> RunResult:
@@ -42,7 +42,7 @@ class Known:
 
 
 def test_final_is_the_mean_of_the_last_evaluations_not_the_best() -> None:
-    result = RunResult(name="a", seed=0, status="ok", **CURVES)
+    result = RunResult(name="a", seed=0, status="ok", success=SUCCESS, true_return=RETURN)
     assert final(result) == pytest.approx(0.3)
     assert final(result) == pytest.approx(score(result))  # what fitness is made of
     assert final(result, "true_return") == pytest.approx(3.0)
@@ -77,7 +77,7 @@ def test_comparison_trains_all_arms_on_the_same_fresh_seeds() -> None:
     ]
     assert trainer.jobs[0].design_kwargs == {"source": "def ..."}
     # The runs that died say nothing.
-    assert found == Comparison(found=(0.8, 0.8), sparse=(0.2, 0.2), human=(0.5, 0.5))
+    assert found == Arms(found=(0.8, 0.8), sparse=(0.2, 0.2), human=(0.5, 0.5))
     assert found.normalised == pytest.approx(2.0)
 
 

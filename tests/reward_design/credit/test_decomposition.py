@@ -155,8 +155,9 @@ def test_episodes_without_beginning_or_end_teach_nothing() -> None:
     assert design.update(cut(r, 8, 13)) == {}  # five of eight steps ...
     assert design.update(cut(r, 16, 20)) == {}  # ... then another episode has begun
     assert design.update(cut(r, 20, 24))["episodes"] == 1
-    assert design._memory[0].paid == r.reward[23, 0]
-    assert len(design._memory[0].inputs) == 8
+    (episode,) = design._memory
+    assert episode.paid == r.reward[23, 0]
+    assert len(episode.inputs) == 8
 
 
 def test_pseudo_steps_are_paid_nothing_and_taught_nothing() -> None:

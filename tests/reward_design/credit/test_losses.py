@@ -83,7 +83,7 @@ def test_unbiased_rrd_is_rd_on_average_over_random_draws() -> None:
     exact = decomposition_loss(rewards, whole, share).item()
     biased, unbiased = [], []
     for _ in range(2000):
-        rows, number = draw_steps(rng, lengths, 3)
+        rows, number = draw_steps(rng, np.cumsum(lengths) - lengths, lengths, 3)
         predicted, episode = rewards[rows], torch.from_numpy(number)
         biased.append(decomposition_loss(predicted, episode, share).item())
         added = sampling_variance(predicted, episode, torch.from_numpy(lengths)).item()
@@ -102,9 +102,10 @@ def test_one_step_of_rrd_is_uniform_on_average() -> None:
 
 def test_draws_are_distinct_steps_of_their_episode() -> None:
     lengths = np.array([5, 2, 8])
-    rows, episode = draw_steps(np.random.default_rng(0), lengths, 4)
+    starts = np.cumsum(lengths) - lengths
+    rows, episode = draw_steps(np.random.default_rng(0), starts, lengths, 4)
     assert np.bincount(episode).tolist() == [4, 2, 4]
     assert len(set(rows.tolist())) == len(rows)
     assert np.array_equal(np.searchsorted(np.cumsum(lengths), rows, side="right"), episode)
-    rows, _ = draw_steps(np.random.default_rng(0), lengths, 99)
+    rows, _ = draw_steps(np.random.default_rng(0), starts, lengths, 99)
     assert rows.tolist() == list(range(15))

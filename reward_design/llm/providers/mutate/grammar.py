@@ -60,6 +60,9 @@ class Grammar:
             if any(term.body != ONE for term in terms):
                 break  # something depends on what the agent does
             terms += self.part(rng)
+        events = [shape for shape in self._shapes if shape.sparse]
+        if self.form == "signs" and events and all(term.slot for term in terms):
+            terms.insert(0, self._written(events[0], rng))
         return TermProgram(form=self.form, terms=()).with_terms(terms)
 
     def part(self, rng: np.random.Generator) -> list[Term]:
@@ -311,10 +314,12 @@ _STEP = (
     Shape(chance=2.0, write=_obs_change, reads_obs=True),
     Shape(chance=1.0, write=_element("next_obs"), reads_obs=True),
 )
+_TURNING = (_change, _change_in_stage, _gated, _event, _obs_change)
+"""What has both signs, or none: of levels and costs only the sign would be left."""
 SHAPES: Mapping[str, tuple[Shape, ...]] = MappingProxyType(
     {
         "reward": _STEP,
-        "signs": _STEP,
+        "signs": tuple(shape for shape in _STEP if shape.write in _TURNING),
         "factors": tuple(shape for shape in _STEP if shape.write is not _cost),
         "potential": (
             Shape(chance=4.0, write=_state, kinds=_ANY),

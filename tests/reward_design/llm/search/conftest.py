@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from operant.reward_design.llm.search.parts import Parts
 from operant.reward_design.llm.search.results import Episode, Job, RunResult, Step
 from operant.reward_design.llm.search.search import Search
 from operant.reward_design.llm.task.spec import ObsView, TaskSpec
+from operant.reward_design.llm.verify.verifier import Verdict
 from operant.types import Feature
 
 FEATURES = (
@@ -50,24 +50,18 @@ class Writer:
         return [Completion(text=text, usage=Usage(completion_tokens=7)) for text in given]
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    findings: tuple[Finding, ...] = ()
-    identity: str = ""
-
-
 class Compiler:
     """A verifier that only compiles."""
 
     def check(self, source: str, form: Form) -> Verdict:
         compiled = compile_potential if form == "potential" else compile_reward
         if form in ("signs", "factors"):
-            return Verdict(identity=hashlib.sha256(source.encode()).hexdigest())
+            return Verdict(findings=(), identity=hashlib.sha256(source.encode()).hexdigest())
         try:
             program = compiled(source, obs_size=0, features=FEATURES)
         except RewardProgramError as error:
             return Verdict(findings=(Finding.of_error("language", error),))
-        return Verdict(identity=program.identity)
+        return Verdict(findings=(), identity=program.identity)
 
 
 class Oracle:
