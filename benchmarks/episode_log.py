@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,7 @@ class EpisodeLog:
         """Start an evaluation; one that was broken off is forgotten."""
         self._sums: dict[str, float] = {}
         self._steps = self._length = 0
-        self._tail: deque[tuple[npt.NDArray[Any], Float, dict[str, Float]]] = deque(maxlen=TAIL)
+        self._tail: deque[_Seen] = deque(maxlen=TAIL)
         self._ended: dict[int, dict[str, Any]] = {}
 
     def watch(
@@ -76,14 +77,15 @@ class EpisodeLog:
                 self._sums[name] = self._sums.get(name, 0.0) + float(value[running].sum())
         self._steps += int(running.sum())
         self._length += 1  # of every row whose first episode is still under way
-        self._tail.append((action, designed, _features(infos, ended)))
+        final = infos.get("final_info", {}).get("features", {})
+        self._tail.append(_Seen(action, designed, infos.get("features", {}), final, ended))
         for row in np.flatnonzero(running & ended).tolist():
             how = "success" if success[row] else "truncated" if truncated[row] else "terminated"
             self._ended[row] = {
                 "length": self._length,
                 "success": how == "success",
                 "ended": how,
-                "steps": [_step(row, *seen) for seen in self._tail],
+                "steps": [seen.step(row) for seen in self._tail],
             }
 
     def end(self, step: int) -> None:
@@ -114,25 +116,25 @@ class EpisodeLog:
         self._told = dict(told)
 
 
-def _features(infos: Mapping[str, Any], ended: Bool) -> dict[str, Float]:
-    """Return the features that are one number per row, of the true successors."""
-    final = infos.get("final_info", {}).get("features", {})
-    features = {}
-    for name, value in infos.get("features", {}).items():
-        column = np.array(value, np.float64) if np.ndim(value) == 1 else None
-        if column is None or name.startswith("_"):  # Gymnasium's masks
-            continue
-        if ended.any() and name in final:
-            column[ended] = np.asarray(final[name], np.float64)[ended]
-        features[name] = column
-    return features
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """One step of all rows; most are never looked at, so nothing is converted before it is."""
 
+    action: npt.NDArray[Any]
+    designed: Float
+    features: Mapping[str, Any]
+    final: Mapping[str, Any]
+    """Features of the last states of the episodes that ended; ``features`` has the next ones'."""
+    ended: Bool
 
-def _step(
-    row: int, action: npt.NDArray[Any], designed: Float, features: Mapping[str, Float]
-) -> dict[str, Any]:
-    return {
-        "action": action[row].tolist(),
-        "reward": float(designed[row]),
-        "features": {name: float(value[row]) for name, value in features.items()},
-    }
+    def step(self, row: int) -> dict[str, Any]:
+        """Return a row as JSON values, with the features that are one number."""
+        told = self.final if self.ended[row] and self.final else self.features
+        columns = {name: np.asarray(value) for name, value in told.items() if name[:1] != "_"}
+        return {
+            "action": self.action[row].tolist(),
+            "reward": float(self.designed[row]),
+            "features": {
+                name: float(column[row]) for name, column in columns.items() if column.ndim == 1
+            },
+        }

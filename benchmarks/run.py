@@ -118,10 +118,10 @@ class Run:
 
     def _build(self) -> Agent:
         spec = self._spec
-        design = reward_design.make_design(spec.design, **spec.design_kwargs)
+        self._design = reward_design.make_design(spec.design, **spec.design_kwargs)
         batch = run_batch(spec, spec.num_envs)
         seed = self._tree.seed("design")
-        env = reward_design.shape(batch, design, gamma=spec.gamma, seed=seed)
+        env = reward_design.shape(batch, self._design, gamma=spec.gamma, seed=seed)
         config = {**spec.agent_config, "gamma": spec.gamma}
         return agents.make_agent(spec.agent, env, seed=self._tree.seed("agent"), **config)
 
@@ -231,6 +231,7 @@ class Run:
                 "exact_resume": self._exact,
                 "steps": agent.num_steps,
                 "peak_rss_mib": peak_rss_mib(),
+                "design": self._design.provenance(),
                 "config": spec.to_json(),
                 "agent_config": agent.config.to_json(),  # the defaults it was run with, too
             },

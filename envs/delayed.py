@@ -33,21 +33,26 @@ STEP, DELAYED = "step", "delayed"
 """When a reward is paid: with the step that earned it, or with the last step of the episode."""
 
 
-def is_delayed(reward: str | None, rewards: Sequence[str]) -> bool:
-    """Tell whether a constructor's argument ``reward`` asks for the delayed form.
+def payment(reward: str | None, rewards: Sequence[str]) -> tuple[bool, str | None]:
+    """Read a constructor's argument ``reward``.
 
     Args:
         reward: ``"step"`` or None for the true reward as it is earned, ``"delayed"`` for the same
             at the end of the episode, or the name of another reward that the world can pay.
         rewards: Names of the rewards that the world can pay.
 
+    Returns:
+        Whether rewards are delayed, and which of ``rewards`` was asked for by name, if any.
+
     Raises:
         ValueError: If it is none of these.
     """
-    if reward not in (None, STEP, DELAYED, *rewards):
+    if reward in (None, STEP, DELAYED):
+        return reward == DELAYED, None
+    if reward not in rewards:
         allowed = ", ".join(repr(name) for name in (STEP, DELAYED, *rewards))
         raise ValueError(f"reward must be one of {allowed}, got {reward!r}")
-    return reward == DELAYED
+    return False, reward
 
 
 class DelayedReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):

@@ -171,6 +171,10 @@ class RewardDesign:
         """
         return None
 
+    def provenance(self) -> dict[str, Any]:
+        """Return what a result must say of how it was made, as JSON values; known after set-up."""
+        return {}
+
     def reset(self, mask: Bool) -> None:
         """Clear the episodic memory of the slots in ``mask``, (num_envs,) bool."""
 

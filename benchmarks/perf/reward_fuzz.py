@@ -20,9 +20,10 @@ from types import FunctionType
 from typing import Any
 
 from operant.benchmarks.perf.attacks.corpus import CORPUS
+from operant.benchmarks.perf.attacks.evaluator import Evaluator, Given, TooLong
 from operant.benchmarks.perf.attacks.items import HEAD
-from operant.benchmarks.perf.attacks.judge import Evaluator, Given, Scope, TooLong, code_faults
 from operant.benchmarks.perf.attacks.programs import ACTION_SIZE, KEYS, OBS_SIZE, Writer
+from operant.benchmarks.perf.attacks.scope import Scope, code_faults
 from operant.benchmarks.perf.attacks.texts import arbitrary, garbage, mutated
 from operant.benchmarks.perf.reward_attacks import host_state
 from operant.reward_design.llm import (

@@ -36,9 +36,10 @@ def reward(obs, action, next_obs, info):
     near = 1.0 / (1.0 + info["steps_to_subgoal"])
     progress = min(1.0, max(-1.0, 0.1 * closer))
     effort = 0.01 if action < 2 else 0.02
-    return bonus + progress + 0.05 * near - effort * (1.0 + 0.5 * info["has_key"])
+    effort = effort * (1.0 + 0.5 * info["has_key"])
+    return bonus + progress + 0.05 * near * near - effort - 0.001
 """
-"""A program of 20 operations: arithmetic, comparisons, ``min``, ``max`` and conditions."""
+"""A program of 20 operations (arithmetic, comparisons, calls), conditions not counted."""
 _CALLS, _ROWS = 1000, 2**14
 
 

@@ -8,18 +8,15 @@ here, so results are compared on fresh ones.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 
 from operant import reward_design
 from operant.errors import OperantError
-from operant.reward_design.llm.search.fitness import LAST
-from operant.reward_design.llm.search.results import Job, RunResult, Trainer
 
-Metric = Literal["success", "true_return"]
 EXPERT = "potential"
 """The design that a person wrote: where its features are published, it leads from one subgoal to
 the next."""
@@ -35,8 +32,8 @@ class Arms:
         human: Of the reward that a person wrote; empty where there is none.
     """
 
-    found: tuple[float, ...]
-    sparse: tuple[float, ...]
+    found: tuple[float, ...] = ()
+    sparse: tuple[float, ...] = ()
     human: tuple[float, ...] = ()
 
     @property
@@ -60,19 +57,6 @@ def human_normalised(found: float, sparse: float, human: float) -> float | None:
     return None if human == sparse else (found - sparse) / abs(human - sparse)
 
 
-def final(result: RunResult, metric: Metric = "success") -> float:
-    """Return the mean of a metric over the last evaluations of a run that ended well.
-
-    As many as fitness takes, never the best ones, and not the one before training.
-
-    Args:
-        result: The run.
-        metric: ``"success"``, or ``"true_return"`` for envs that are scored by their return.
-    """
-    curve: tuple[float, ...] = getattr(result, metric)
-    return fmean(curve[1:][-LAST:] or curve)
-
-
 def expert_of(env_id: str, env_kwargs: Mapping[str, Any], *, gamma: float) -> str | None:
     """Return the design that a person wrote for a world, or None if there is none.
 
@@ -89,31 +73,3 @@ def expert_of(env_id: str, env_kwargs: Mapping[str, Any], *, gamma: float) -> st
     finally:
         env.close()
     return EXPERT
-
-
-def compare(
-    trainer: Trainer,
-    design: tuple[str, Mapping[str, Any]],
-    *,
-    seeds: Sequence[int],
-    expert: str | None = None,
-    metric: Metric = "success",
-) -> Arms:
-    """Train with fresh seeds on a found reward, on the true one, and on a person's.
-
-    Args:
-        trainer: Who trains, each arm with equal frames.
-        design: Id and arguments of the found design.
-        seeds: Seeds that the search did not use.
-        expert: Id of a person's design; None to leave it out.
-        metric: What is compared.
-    """
-    arms = {"found": design, "sparse": ("none", {}), "human": (expert, {})}
-    jobs = [
-        Job(name=arm, design=name, design_kwargs=kwargs, seed=seed)
-        for arm, (name, kwargs) in arms.items()
-        if name is not None
-        for seed in seeds
-    ]
-    results = [result for result in trainer.train(jobs) if result.status == "ok"]
-    return Arms(**{arm: tuple(final(r, metric) for r in results if r.name == arm) for arm in arms})

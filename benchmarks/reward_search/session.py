@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from operant.benchmarks.reward_search.score import Arms, expert_of
 from operant.benchmarks.reward_search.trainer import SuiteTrainer
 from operant.reward_design.llm.budget import Budget, BudgetError, Prices
 from operant.reward_design.llm.providers.protocol import Provider
@@ -99,16 +100,15 @@ class Judgement:
         samples: Number of candidates.
         first_best: Fitness of the best candidate of the first round, whose samples are independent.
         first: Number of candidates in the first round.
-        designed: Success at the end of training on the chosen program, one number per fresh seed.
-        sparse: The same on the true reward alone, with equal seeds and frames.
+        arms: Scores at the end of training with fresh seeds: on the chosen program, on the true
+            reward alone, and on a person's, at equal frames.
     """
 
     chosen: float | None
     samples: int
     first_best: float | None
     first: int
-    designed: tuple[float, ...] = ()
-    sparse: tuple[float, ...] = ()
+    arms: Arms = dataclasses.field(default_factory=Arms)
 
 
 def open_search(
@@ -175,7 +175,10 @@ def run(plan: Plan, search: Search, **people: Any) -> Outcome:
 
 
 def judge(plan: Plan, search: Search, outcome: Outcome) -> Judgement:
-    """Train on the chosen program and on the true reward with fresh seeds, as the budget allows."""
+    """Train with fresh seeds on what was chosen and on what it is compared with.
+
+    Nothing of that is begun which the budget does not allow.
+    """
     seeds = range(FIRST_REPORT_SEED, FIRST_REPORT_SEED + plan.report_seeds)
     first = [trial for trial in outcome.trials if trial.candidate.round == 0]
     scores = [trial.fitness for trial in first if trial.fitness is not None]
@@ -187,14 +190,18 @@ def judge(plan: Plan, search: Search, outcome: Outcome) -> Judgement:
     )
     if outcome.chosen is None or not seeds:
         return made
+    candidate = outcome.chosen.candidate
+    expert = expert_of(plan.env_id, plan.world, gamma=plan.gamma)
+    designs = {"found": (candidate.name, *candidate.design()), "sparse": ("none", "none", {})}
+    if expert is not None:
+        designs["human"] = ("human", expert, {})
     try:
-        candidate = outcome.chosen.candidate
-        designed = search.train_on(candidate.name, *candidate.design(), seeds=seeds)
-        sparse = search.train_on("none", "none", {}, seeds=seeds)
+        arms = {arm: search.train_on(*named, seeds=seeds) for arm, named in designs.items()}
     except BudgetError as error:
         search.parts.told(str(error))
         return made
-    return dataclasses.replace(made, designed=_scores(designed), sparse=_scores(sparse))
+    scores_of = {arm: _scores(results) for arm, results in arms.items()}
+    return dataclasses.replace(made, arms=Arms(**scores_of))
 
 
 def control(plan: Plan, search: Search, trainer: SuiteTrainer, folder: Path) -> Judgement:

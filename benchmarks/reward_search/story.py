@@ -17,7 +17,7 @@ from operant.errors import CorruptRunError
 from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.search.fitness import fitness, score
 from operant.reward_design.llm.search.lineage import Lineage, LineageError
-from operant.reward_design.llm.search.results import RunResult
+from operant.reward_design.llm.search.results import Metric, RunResult
 
 State = Literal["trained", "failed", "rejected", "untried"]
 
@@ -236,13 +236,18 @@ def _preference(record: Mapping[str, Any]) -> Preference:
 
 def _result(told: Mapping[str, Any]) -> RunResult:
     """Return a run without its episodes, which the report does not show."""
-    numbers = ("steps", "success", "true_return", "designed_return", "length")
+    metric: Metric = "true_return" if told.get("metric") == "true_return" else "success"
     return RunResult(
+        metric=metric,
         name=str(told["name"]),
         seed=int(told["seed"]),
         status=told["status"],
         error=str(told["error"]),
-        **{name: tuple(told[name]) for name in numbers},
+        steps=tuple(told["steps"]),
+        success=tuple(told["success"]),
+        true_return=tuple(told["true_return"]),
+        designed_return=tuple(told["designed_return"]),
+        length=tuple(told["length"]),
         terms={str(name): tuple(values) for name, values in told["terms"].items()},
         ends={str(name): float(share) for name, share in told["ends"].items()},
         env_steps=int(told["env_steps"]),

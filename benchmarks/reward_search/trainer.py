@@ -8,45 +8,22 @@ import functools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from operant import reward_design
 from operant.benchmarks.executors import single_threaded, stop_on_signal
 from operant.benchmarks.pool import News, Pool, StopFlag
-from operant.benchmarks.records import RunRecord
 from operant.benchmarks.reward_search.defaults import DEFAULT
-from operant.benchmarks.run import Progress, Run
+from operant.benchmarks.reward_search.told import result_of
+from operant.benchmarks.reward_search.worker import Ending, execute
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.benchmarks.store import RunDirectory, quarantine, read_run
-from operant.errors import (
-    CorruptRunError,
-    InterruptedRunError,
-    NonFiniteRewardError,
-    OperantError,
-    UnknownIdError,
-)
-from operant.reward_design.llm.language.errors import RewardProgramError
-from operant.reward_design.llm.search.results import Episode, Job, RunResult, Status, Step
+from operant.errors import CorruptRunError, InterruptedRunError
+from operant.reward_design.llm.search.results import Job, Metric, RunResult
 from operant.reward_design.llm.task.reading import view_of
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
-    """How the work on a run ended.
-
-    Attributes:
-        status: ``"ok"`` if its folder holds the results.
-        error: What went wrong, or ``""``.
-        env_steps: Env steps that are known to have been trained, if it went wrong.
-    """
-
-    status: Status
-    error: str = ""
-    env_steps: int = 0
 
 
 class SuiteTrainer:
@@ -119,6 +96,9 @@ class SuiteTrainer:
         self._pool: Pool | None = None
         env = gym.make(env_id, **self._base.env_kwargs)
         self._actions = view_of(env).actions
+        card = getattr(env.unwrapped, "card", None)
+        scored = card is None or card.metric == "success"
+        self._metric: Metric = "success" if scored else "true_return"
         env.close()
 
     def to_json(self) -> dict[str, Any]:
@@ -236,7 +216,9 @@ class SuiteTrainer:
             except CorruptRunError as error:
                 ending = Ending(status="trainer_error", error=f"the results are damaged: {error}")
             else:
-                return result_of(record, job=job, folder=folder, actions=self._actions)
+                return result_of(
+                    record, job=job, folder=folder, actions=self._actions, metric=self._metric
+                )
         return RunResult(
             name=job.name,
             seed=job.seed,
@@ -281,96 +263,3 @@ class _Watch:
             return Ending(status="timeout", error=error, env_steps=steps)
         error = f"its process died (exit code {news.exit_code}; -9 often means: out of memory)"
         return Ending(status="trainer_error", error=error, env_steps=steps)
-
-
-def execute(
-    root: Path, spec: RunSpec, stop: Callable[[], bool], tell: Callable[[int], None]
-) -> Ending:
-    """Execute a run in a worker; tells env steps, and never raises.
-
-    Args:
-        root: Folder of the runs.
-        spec: The run.
-        stop: Whether to stop.
-        tell: Is told how many env steps were trained.
-    """
-
-    def report(progress: Progress) -> None:
-        tell(progress.step)
-
-    try:
-        _require_design(spec)
-        outcome = Run(RunDirectory(root, spec), should_stop=stop, report=report).execute()
-    except (RewardProgramError, NonFiniteRewardError) as error:
-        return Ending(status="candidate_error", error=f"{type(error).__name__}: {error}")
-    except Exception as error:  # one run's failure must not take the others down
-        return Ending(status="trainer_error", error=f"{type(error).__name__}: {error}")
-    if outcome == "done":
-        return Ending(status="ok")
-    why = {"busy": "another process works on it", "interrupted": "it was stopped and saved"}
-    return Ending(status="trainer_error", error=f"{why[outcome]}; run again")
-
-
-def _require_design(spec: RunSpec) -> None:
-    """Make sure that the design can be built from the candidate's text.
-
-    Raises:
-        RewardProgramError: If not, whatever the reason.
-        UnknownIdError: If there is no such design, which is not the candidate's fault.
-    """
-    try:
-        reward_design.make_design(spec.design, **spec.design_kwargs)
-    except (RewardProgramError, UnknownIdError):
-        raise
-    except (OperantError, TypeError, ValueError) as error:
-        raise RewardProgramError("design", str(error)) from error
-
-
-def result_of(
-    record: RunRecord, *, job: Job, folder: str, actions: Sequence[str] = ()
-) -> RunResult:
-    """Return what a finished run showed.
-
-    Args:
-        record: The run.
-        job: What it was made for.
-        folder: Name of its directory.
-        actions: Names of the values of a discrete action, in order; empty for numbers.
-    """
-    evals, seen = record.evals, record.episodes
-    terms = seen.get("terms", [])
-    names = dict.fromkeys(name for means in terms for name in means)
-    return RunResult(
-        name=job.name,
-        seed=job.seed,
-        status="ok",
-        steps=tuple(evals.steps().tolist()),
-        success=tuple(evals.means("success").tolist()),
-        true_return=tuple(evals.means("true_return").tolist()),
-        designed_return=tuple(evals.means("designed_return").tolist()),
-        length=tuple(evals.means("length").tolist()),
-        terms={name: tuple(means.get(name, 0.0) for means in terms) for name in names},
-        ends=seen.get("ends", {}),
-        episodes=tuple(_episode(episode, actions) for episode in seen.get("episodes", [])),
-        env_steps=record.total_steps,
-        wall_s=float(record.manifest.get("wall_s", 0.0)),
-        folder=folder,
-    )
-
-
-def _episode(told: Mapping[str, Any], actions: Sequence[str]) -> Episode:
-    steps = tuple(
-        Step(
-            action=_action(step["action"], actions),
-            reward=step["reward"],
-            features=step["features"],
-        )
-        for step in told["steps"]
-    )
-    return Episode(steps=steps, length=told["length"], success=told["success"], ended=told["ended"])
-
-
-def _action(value: Any, actions: Sequence[str]) -> str:
-    if isinstance(value, int):
-        return actions[value] if value < len(actions) else str(value)
-    return ", ".join(f"{number:g}" for number in value) if isinstance(value, list) else str(value)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
-from operant.envs.delayed import STEP, DelayedEnv, DelayedVectorEnv, is_delayed
+from operant.envs.delayed import STEP, DelayedEnv, DelayedVectorEnv, payment
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.scalar import GridEnv
 from operant.envs.gridworld.vector import GridVectorEnv
@@ -43,25 +43,23 @@ def makers(family: Family) -> tuple[MakeScalar, MakeVector]:
     """Return the factories ``make`` and ``make_vector`` of a family."""
 
     def make(*, reward: str | None = STEP, **kwargs: Any) -> gym.Env[Any, Any]:
-        if is_delayed(reward, family.rewards):
-            return DelayedEnv(GridEnv(family=family, **kwargs))
-        return GridEnv(family=family, reward=None if reward == STEP else reward, **kwargs)
+        delayed, own = payment(reward, family.rewards)
+        env = GridEnv(family=family, reward=own, **kwargs)
+        return DelayedEnv(env) if delayed else env
 
     def make_vector(
         *, reward: str | None = STEP, device: Any = "cpu", **kwargs: Any
     ) -> VectorEnv[Any, Any, Any]:
-        delayed = is_delayed(reward, family.rewards)
+        delayed, own = payment(reward, family.rewards)
         if str(device) == "cpu":
-            if delayed:
-                return DelayedVectorEnv(GridVectorEnv(family=family, **kwargs))
-            return GridVectorEnv(family=family, reward=None if reward == STEP else reward, **kwargs)
-        if delayed:
-            raise ValueError(f"device must be 'cpu' for reward='delayed', got {device!r}")
+            env = GridVectorEnv(family=family, reward=own, **kwargs)
+            return DelayedVectorEnv(env) if delayed else env
         if not re.fullmatch(r"cuda(:\d+)?", str(device)):
             raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {device!r}")
+        if delayed:
+            raise ValueError(f"device must be 'cpu' for reward='delayed', got {device!r}")
         from operant.envs.gridworld.cuda.env import CudaVectorEnv  # loads torch and numba-cuda
 
-        own = None if reward == STEP else reward
         return CudaVectorEnv(family=family, device=str(device), reward=own, **kwargs)
 
     return make, make_vector

@@ -18,7 +18,7 @@ from operant.reward_design.credit.losses import (
     sampling_variance,
     uniform_loss,
 )
-from operant.reward_design.credit.memory import PaidEpisode, ReturnMemory, Rows
+from operant.reward_design.credit.memory import EpisodeBank, PaidEpisode, Rows
 from operant.types import Float
 
 Loss = Literal["rd", "rrd", "rrd_unbiased", "uniform"]
@@ -84,7 +84,7 @@ class Decoder:
             self._mean += away * (len(rows) / total)
             self._count = total
 
-    def fit(self, memory: ReturnMemory, *, gradient_steps: int, batch: int) -> float:
+    def fit(self, memory: EpisodeBank, *, gradient_steps: int, batch: int) -> float:
         """Take gradient steps on the loss over remembered episodes.
 
         Args:

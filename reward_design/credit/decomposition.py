@@ -13,7 +13,7 @@ from operant.arrays import section
 from operant.reward_design.base import DesignContext, DesignSpec, RewardDesign
 from operant.reward_design.credit.decoder import LOSSES, Decoder, Loss
 from operant.reward_design.credit.inputs import FeatureInputs, Inputs, RawInputs
-from operant.reward_design.credit.memory import ReturnMemory, Rows
+from operant.reward_design.credit.memory import EpisodeBank, Rows
 from operant.types import Bool, Features, Obs, RewardTerms, Rollout, Transition
 
 
@@ -111,7 +111,7 @@ class ReturnDecomposition(RewardDesign):
             draws=self._draws,
             seed=context.seed,
         )
-        self._memory = ReturnMemory(
+        self._memory = EpisodeBank(
             num_envs=context.num_envs, size=self._inputs.size, capacity=self._capacity
         )
 

@@ -23,7 +23,7 @@ class PaidEpisode(NamedTuple):
     paid: float
 
 
-class ReturnMemory:
+class EpisodeBank:
     """Collects whole episodes of N envs; the oldest are forgotten.
 
     An episode whose first step was not seen, or which was abandoned, is left out. Episodes that end

@@ -26,6 +26,13 @@ ROWS: list[Row] = [
         tags=("program",),
     ),
     Row(
+        id="python",
+        entry_point="operant.reward_design.llm.designs.full_python:FullPythonReward",
+        summary="a program in full Python, in a locked process, instead of the true reward",
+        kwargs={"source": _REWARD},
+        tags=("program",),
+    ),
+    Row(
         id="signs",
         entry_point="operant.reward_design.llm.designs.signs:SignReward",
         summary="the signs of a program's two numbers: nine rewards, none beyond 1.1",

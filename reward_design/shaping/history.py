@@ -128,6 +128,10 @@ class Repaid(RewardDesign):
         """Let the design inside learn."""
         return self._inner.update(r)
 
+    def provenance(self) -> dict[str, Any]:
+        """Return what the design inside says."""
+        return self._inner.provenance()
+
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the debts and the state of the design inside."""
         inner = {f"inner/{name}": value for name, value in self._inner.state_dict().items()}

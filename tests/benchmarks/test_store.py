@@ -16,7 +16,7 @@ from operant.benchmarks import store
 from operant.benchmarks.files import sha256, write_atomic
 from operant.benchmarks.records import EvalTable
 from operant.benchmarks.specs import RunSpec
-from operant.benchmarks.store import RunDirectory, scan
+from operant.benchmarks.store import RunDirectory, read_run, scan
 from operant.errors import CorruptRunError
 
 Spec = Callable[..., RunSpec]
@@ -224,6 +224,42 @@ def test_extra_gif_needs_a_checksum_to_be_shown(tmp_path: Path, tiny: Spec, fini
     (directory.path / "rollout.gif").write_bytes(b"planted")
     (record,) = scan(tmp_path).records
     assert record.gif is None
+
+
+def test_extra_episodes_need_a_checksum_to_be_read(
+    tmp_path: Path, tiny: Spec, finish: Finish
+) -> None:
+    path = finish(tmp_path, tiny()).path
+    (path / store.EPISODES).write_text('{"planted": 1}')
+    assert read_run(path).episodes == {}
+    sums = json.loads((path / "DONE.json").read_text())
+    sums[store.EPISODES] = sha256((path / store.EPISODES).read_bytes())
+    (path / "DONE.json").write_text(json.dumps(sums))
+    assert read_run(path).episodes == {"planted": 1}
+    (path / store.EPISODES).write_text("[]")
+    with pytest.raises(CorruptRunError, match=r"episodes\.json does not match its checksum"):
+        read_run(path)
+
+
+def test_run_that_is_not_finished_cannot_be_read(
+    tmp_path: Path, tiny: Spec, finish: Finish
+) -> None:
+    path = finish(tmp_path, tiny()).path
+    (path / "DONE.json").unlink()
+    with pytest.raises(CorruptRunError, match=r"DONE\.json is missing"):
+        read_run(path)
+    with pytest.raises(CorruptRunError, match="DONE"):
+        read_run(tmp_path / "nowhere")
+
+
+def test_spec_of_an_older_version_is_read(tmp_path: Path, tiny: Spec, finish: Finish) -> None:
+    """Before episodes could be recorded, no spec said whether they are."""
+    path = finish(tmp_path, tiny()).path
+    told = json.loads((path / "spec.json").read_text())
+    del told["evaluation"]["recorded"]
+    (path / "spec.json").write_text(json.dumps(told))
+    _sign(path)
+    assert read_run(path).run_id == tiny().run_id
 
 
 def test_run_in_another_runs_folder_is_quarantined(

@@ -23,7 +23,7 @@ class FullPythonReward(RewardDesign):
 
     The program runs in a locked process, one for all slots, which gets a message per step. It may
     remember things, which nobody can save: such a run does not resume exactly. Prefer the closed
-    language, which is safe by construction and some ten times as fast per env step.
+    language, which is safe by construction and can be compiled.
     """
 
     spec = DesignSpec(

@@ -154,14 +154,17 @@ class GuardedProgram(RewardDesign, Generic[P]):
         """Return what a program says of some rows, (B, K)."""
 
 
+_VECTORS = (gym.spaces.Box, gym.spaces.MultiDiscrete, gym.spaces.MultiBinary)
+
+
 def vector_size(space: gym.Space[Any]) -> int:
     """Return how many numbers a program sees of a member of a space; 0 if it is no vector.
 
     >>> vector_size(gym.spaces.Box(-1.0, 1.0, (3,))), vector_size(gym.spaces.Discrete(3))
     (3, 0)
     """
-    vector = isinstance(space, gym.spaces.Box) and len(space.shape) == 1
-    return gym.spaces.flatdim(space) if vector else 0
+    shape = space.shape or ()
+    return shape[0] if isinstance(space, _VECTORS) and len(shape) == 1 else 0
 
 
 def _features_in(tree: ast.FunctionDef) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from operant.reward_design.llm.language.errors import Source
 from operant.reward_design.llm.language.expressions import Expressions, Vocabulary
-from operant.reward_design.llm.language.forms import Kind, as_number, call, literal, local
+from operant.reward_design.llm.language.forms import Kind, as_number, call, local
 from operant.reward_design.llm.language.vocabulary import MEMORY, RESERVED
 
 MAX_LOOPS = 8
@@ -217,9 +217,9 @@ class _Statements(Expressions):
         first: int | None = 0
         match node:
             case ast.Call(ast.Name("range"), [bound], []):
-                end = literal(bound)
+                end = self.whole(bound)
             case ast.Call(ast.Name("range"), [start, bound], []):
-                first, end = literal(start), literal(bound)
+                first, end = self.whole(start), self.whole(bound)
             case _:
                 end = None
         if first is None or end is None:

@@ -10,6 +10,9 @@ from typing import Any
 
 from operant.errors import OperantError
 
+MAX_MESSAGE = 300
+"""Most characters of a message or a hint, which may quote names of any length."""
+
 
 class RewardProgramError(OperantError, ValueError):
     """A program failed on a transition.
@@ -86,6 +89,10 @@ class Source:
         else:
             line, column = at
         shown = self.line(line)
+        message, hint = (
+            text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}..."
+            for text in (message, hint)
+        )
         return UnsafeRewardCodeError(
             code, message, line=line, column=column, hint=hint, shown=shown
         )

@@ -51,6 +51,7 @@ class Execution:
     Attributes:
         checked: The program.
         function: It in Python, without guards.
+        plain: Whether it reads no vector and remembers nothing.
     """
 
     def __init__(self, checked: Checked, frame: Frame, *, summed: bool = False) -> None:
@@ -64,6 +65,7 @@ class Execution:
         self.checked, self._frame, self._summed = checked, frame, summed
         self._cap, self._mem_size, self._single = frame.cap, checked.mem_size, not checked.outputs
         self._has_vectors = checked.reads_obs or (checked.reads_action and frame.action_size > 0)
+        self.plain = not (self._has_vectors or checked.mem_size)
         self.function: Callable[..., Any] = render(shortened(checked), ARGUMENTS, by_key, TABLE)
 
     def one(

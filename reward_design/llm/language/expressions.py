@@ -101,6 +101,13 @@ class Expressions:
         zero = ast.copy_location(ast.Constant(0.0), node)
         return ast.copy_location(ast.Compare(form, [ast.NotEq()], [zero]), node)
 
+    def whole(self, node: ast.expr) -> int | None:
+        """Return the integer that is written down, with or without a minus, or None."""
+        number = literal(node)
+        if number is not None and not -MAX_NUMBER <= number <= MAX_NUMBER:
+            raise self.source.refusal("number", f"numbers go up to {MAX_NUMBER:g}", at=node)
+        return number
+
     def vector(self, node: ast.expr) -> UnsafeRewardCodeError:
         """Return the error for a vector where there can be none."""
         name = node.id if isinstance(node, ast.Name) else "obs"
@@ -218,7 +225,7 @@ class Expressions:
             message = "this program declares no memory"
             hint = f"write def ...({', '.join(self.words.parameters)}, {MEMORY}):"
             raise self.source.refusal("name", message, hint, node)
-        number = literal(node.slice)
+        number = self.whole(node.slice)
         if number is None or not 0 <= number < MAX_MEMORY:
             message = f"the place in {MEMORY} must be written down, 0 to {MAX_MEMORY - 1}"
             raise self.source.refusal("index", message, f"as in {MEMORY}[0]", node.slice)
@@ -229,7 +236,7 @@ class Expressions:
 
     def _index(self, node: ast.expr, size: int, whole: str) -> ast.expr:
         """Return the form of an index into a vector of some size."""
-        number = literal(node)
+        number = self.whole(node)
         if number is not None:
             if not -size <= number < size:
                 message = f"index {number} is outside {whole} of {size} numbers"

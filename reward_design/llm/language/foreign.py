@@ -4,8 +4,8 @@ The limits of the language keep its own code small and shallow, but the parser s
 it has to read the text before anybody can count what is in it. No text within the limits of size
 and characters that we know of stalls it, and on a stack of 8 MiB none crashes it; on a small stack,
 as threads have on some systems, a few thousand signs in a row do, and the whole process dies of
-it. So text from strangers is parsed by a child first, whose stack is smaller than any on which the
-host will parse.
+it. So text from strangers is parsed by a child first, on a stack of 512 KiB: what survives there
+survives on any larger one.
 """
 
 from __future__ import annotations

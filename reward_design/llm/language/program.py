@@ -11,7 +11,7 @@ import numpy as np
 from operant.reward_design.llm.language.evaluation import DEFAULT_CAP, ClosedProgram
 from operant.reward_design.llm.language.execution import Backend, Execution
 from operant.reward_design.llm.language.rendering import by_attribute, render
-from operant.reward_design.llm.language.terms import with_terms
+from operant.reward_design.llm.language.terms import taken_apart, terms_of
 from operant.reward_design.llm.language.vocabulary import TABLE
 from operant.types import Feature, Features, Float
 
@@ -43,7 +43,8 @@ class RewardProgram(ClosedProgram):
     def __init__(self, source: str, **kwargs: Any) -> None:
         """Check and compile; see ``compile_reward``."""
         super().__init__(source, **kwargs)
-        self.terms, self._taken_apart = with_terms(self._checked)
+        self.terms = terms_of(self._checked)
+        self._function, self._plain = self._execution.function, self._execution.plain
 
     def __call__(
         self, obs: Any, action: Any, next_obs: Any, info: Mapping[str, Any], mem: Any = None
@@ -62,7 +63,14 @@ class RewardProgram(ClosedProgram):
                 the memory is as it was before.
             ValueError: If an argument has the wrong form.
         """
-        value: float = self._one(obs, action, next_obs, info, mem)
+        if self._plain:  # the shortest way; where it fails, a guarded run tells why
+            try:
+                value: float = self._function(obs, action, next_obs, info, None)
+                if -self.cap <= value <= self.cap:
+                    return value
+            except (ArithmeticError, LookupError, TypeError, ValueError):
+                pass
+        value = self._one(obs, action, next_obs, info, mem)
         return value
 
     def batch(
@@ -122,7 +130,7 @@ class RewardProgram(ClosedProgram):
 
     @functools.cached_property
     def _apart(self) -> Execution:
-        return Execution(self._taken_apart, self._frame, summed=True)
+        return Execution(taken_apart(self._checked, self.terms), self._frame, summed=True)
 
 
 class _ListProgram(ClosedProgram):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
 from operant.reward_design.llm.language.checking import Checked
+from operant.reward_design.llm.language.forms import copied
 
 FILE = "<reward program>"
 """What stands for a file's name in tracebacks."""
@@ -49,7 +49,7 @@ def render(
         read: From a key of ``info`` to the expression that reads it.
         table: What the names in the program are. The function can reach nothing else.
     """
-    body = [_Reads(read).visit(copy.deepcopy(statement)) for statement in program.body]
+    body = [_Reads(read).visit(copied(statement)) for statement in program.body]
     arguments = ast.arguments(
         posonlyargs=[],
         args=[ast.arg(name) for name in parameters],

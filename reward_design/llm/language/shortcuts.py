@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import collections
-import copy
 import dataclasses
 
 from operant.reward_design.llm.language.checking import Checked
+from operant.reward_design.llm.language.forms import copied
 
 
 def shortened(program: Checked) -> Checked:
@@ -22,7 +22,7 @@ def shortened(program: Checked) -> Checked:
     often = [dumped for dumped, count in counter.count.items() if count > 1]
     names = {dumped: f"read{n}" for n, dumped in enumerate(often)}
     changer = _Changer(names)
-    body = [changer.visit(copy.deepcopy(statement)) for statement in program.body]
+    body = [changer.visit(copied(statement)) for statement in program.body]
     reads = [_assignment(names[dumped], counter.first[dumped]) for dumped in often]
     return dataclasses.replace(program, body=(*reads, *body))
 
@@ -39,7 +39,7 @@ def _is_read(node: ast.expr) -> bool:
 
 def _assignment(name: str, form: ast.expr) -> ast.stmt:
     target = ast.copy_location(ast.Name(name, ast.Store()), form)
-    return ast.copy_location(ast.Assign([target], copy.deepcopy(form)), form)
+    return ast.copy_location(ast.Assign([target], copied(form)), form)
 
 
 class _Counter(ast.NodeVisitor):
@@ -70,7 +70,7 @@ class _Changer(ast.NodeTransformer):
         self._kept = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if name := self._names.get(ast.dump(node)):
+        if _is_read(node) and (name := self._names.get(ast.dump(node))):
             return ast.copy_location(ast.Name(name, ast.Load()), node)
         self.generic_visit(node)
         match node:
@@ -91,7 +91,7 @@ class _Changer(ast.NodeTransformer):
         """Return a form for the first place where it stands, and one for the second."""
         match form:
             case ast.Constant() | ast.Name() | ast.UnaryOp(_, ast.Constant()):
-                return form, copy.deepcopy(form)
+                return form, copied(form)
         self._kept += 1
         target = ast.copy_location(ast.Name(f"kept{self._kept}", ast.Store()), form)
         load = ast.copy_location(ast.Name(f"kept{self._kept}", ast.Load()), form)

@@ -8,32 +8,29 @@ another one has 0 there.
 from __future__ import annotations
 
 import ast
-import copy
 import dataclasses
 from collections.abc import Iterator
 
 from operant.reward_design.llm.language.checking import Checked
+from operant.reward_design.llm.language.forms import copied
 
 TOTAL = "total"
 """Name of the sum of all terms, which no term can have."""
 
 
-def with_terms(program: Checked) -> tuple[tuple[str, ...], Checked]:
-    """Return the terms of a reward, and the program that returns them as a tuple.
-
-    Args:
-        program: A program that returns one number.
-
-    Returns:
-        Names over all returns, in the order in which they are written, and the program.
-    """
+def terms_of(program: Checked) -> tuple[str, ...]:
+    """Return the terms of a reward: names over all returns, in the order in which they stand."""
     finder = _Names()
     for statement in program.body:
         finder.visit(statement)
-    names = tuple(finder.names)
+    return tuple(finder.names)
+
+
+def taken_apart(program: Checked, names: tuple[str, ...]) -> Checked:
+    """Return the program that returns these terms as a tuple, instead of their sum."""
     taker = _Taker(names)
-    body = [taker.visit(copy.deepcopy(statement)) for statement in program.body]
-    return names, dataclasses.replace(program, body=tuple(body), outputs=len(names))
+    body = [taker.visit(copied(statement)) for statement in program.body]
+    return dataclasses.replace(program, body=tuple(body), outputs=len(names))
 
 
 def summands(form: ast.expr) -> dict[str, ast.expr]:

@@ -21,7 +21,7 @@ class Report:
         findings: What checks and runs said.
         fitness: Its score, higher is better; None if it has none or the method hides it.
         preferred: Whether it was picked as the best or the worst of its round, or not at all.
-        success: Success rate at each evaluation; empty where fitness is hidden.
+        success: The goal's curve, success rate or return; empty where fitness is hidden.
         terms: Term of the reward -> mean value per step at each evaluation.
         length: Mean episode length at each evaluation.
         ends: How the last episodes ended -> share.

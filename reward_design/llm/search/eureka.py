@@ -71,5 +71,5 @@ def _said(trial: Trial, feedback: str) -> str:
     if trial.fitness is None:
         return f"{failure(trial)}\n\nWrite a program without these mistakes."
     if feedback == "fitness":
-        return f"The success rate was {trial.fitness:.3f}. Write a better program."
+        return f"Its score was {trial.fitness:.3f}. Write a better program."
     return f"{reflection(trial)}\n{remarks(trial)}\n\nWrite a better program."

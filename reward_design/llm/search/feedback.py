@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operant.reward_design.llm.search.results import RunResult
 from operant.reward_design.llm.search.trial import Trial
 
+_GOAL = {"success": "success rate", "true_return": "score"}
 POINTS = 10
 """Most values of a curve that are shown."""
 
@@ -25,7 +26,7 @@ def reflection(trial: Trial) -> str:
     if run is None:
         return failure(trial)
     curves = {
-        "success rate (the goal; not part of your program)": run.success,
+        f"{_GOAL[run.metric]} (the goal; not part of your program)": getattr(run, run.metric),
         "episode length": run.length,
         **{f"term {name}, mean per step": values for name, values in run.terms.items()},
     }
@@ -100,7 +101,7 @@ def _curve(values: Sequence[float]) -> str:
 
 _REFLECT = """\
 Before you write, look at each curve:
-- If the success rate stayed near zero, the program does not lead to the goal: write another one.
+- If the goal's curve did not rise, the program does not lead to the goal: write another one.
 - A term that hardly changes teaches nothing: change its scale or its shape, or drop it.
 - A term that is far larger than the others hides them: scale it down.
 - A term that never pays may ask for too much at once: reward a step on the way to it."""

@@ -11,7 +11,7 @@ LAST = 3
 
 
 def fitness(results: Sequence[RunResult]) -> float | None:
-    """Return the mean success rate at the end of training, in [0, 1].
+    """Return the mean score of some runs: success in [0, 1], or the true return.
 
     It is measured on fresh envs without the design. A maximum over training or over seeds would
     reward luck. None without a whole run, or if the program failed in any; runs that died of
@@ -27,6 +27,7 @@ def fitness(results: Sequence[RunResult]) -> float | None:
 
 
 def score(result: RunResult) -> float:
-    """Return the mean success rate of the last evaluations of a run that ended well."""
-    last = result.success[1:][-LAST:] or result.success
+    """Return the mean of the last evaluations of a run that ended well, not of the best ones."""
+    curve: tuple[float, ...] = getattr(result, result.metric)
+    last = curve[1:][-LAST:] or curve
     return sum(last) / len(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Protocol
 
@@ -65,7 +66,7 @@ class HiddenFitness:
 
     def prefers_first(self, first: Trial, second: Trial) -> bool:
         """Return whether the first one's fitness is at least as high; None is lowest."""
-        scores = [-1.0 if t.fitness is None else t.fitness for t in (first, second)]
+        scores = [-math.inf if t.fitness is None else t.fitness for t in (first, second)]
         pair = zlib.crc32(f"{first.name} {second.name}".encode())  # the same answer if asked again
         erring = bool(np.random.default_rng([self._seed, pair]).random() < self._error_rate)
         return (scores[0] >= scores[1]) != erring
@@ -92,6 +93,7 @@ class Statistics:
 
     def comment(self, trial: Trial) -> str | None:
         """Return the analysis of the runs of a candidate."""
-        if trial.fitness is not None and trial.fitness >= self._content_at:
+        run = trial.representative
+        if run is not None and run.metric == "success" and (trial.fitness or 0) >= self._content_at:
             return None
         return analyse(trial.results, self._view).text(self._view)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
+Metric: TypeAlias = Literal["success", "true_return"]
 Status: TypeAlias = Literal["ok", "candidate_error", "trainer_error", "timeout"]
 """How a run ended: whether the candidate broke or the trainer did is never confused."""
 
@@ -82,6 +83,8 @@ class RunResult:
         env_steps: Env steps spent on training.
         wall_s: Seconds of wall time.
         folder: Where the run lives, or ``""``.
+        metric: The curve that it is scored by: ``"success"``, or ``"true_return"`` in worlds that
+            nobody can solve once and for all.
     """
 
     name: str
@@ -99,6 +102,7 @@ class RunResult:
     env_steps: int = 0
     wall_s: float = 0.0
     folder: str = ""
+    metric: Metric = "success"
 
 
 class Trainer(Protocol):

@@ -319,7 +319,7 @@ def _require_trainer(results: Sequence[RunResult]) -> None:
 def fittest(trials: Sequence[Trial]) -> Trial | None:
     """Return the candidate with the highest fitness, the first of equals; None if none has one."""
     scored = [trial for trial in trials if trial.fitness is not None]
-    return max(scored, key=lambda trial: trial.fitness or 0.0, default=None)
+    return max(scored, key=lambda trial: trial.fitness, default=None)  # type: ignore[arg-type, return-value]
 
 
 def run_search(method: Callable[..., None], search: Search, **options: Any) -> Outcome:

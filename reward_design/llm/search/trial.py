@@ -65,5 +65,9 @@ class Trial:
         if hide_fitness:
             return dataclasses.replace(shown, terms=run.terms)
         return dataclasses.replace(
-            shown, success=run.success, terms=run.terms, length=run.length, ends=run.ends
+            shown,
+            success=getattr(run, run.metric),
+            terms=run.terms,
+            length=run.length,
+            ends=run.ends,
         )

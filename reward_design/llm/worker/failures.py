@@ -62,7 +62,7 @@ def failure_of(body: bytes, source: Source, rows: range) -> RewardProgramError |
         line=line,
         column=column,
         hint=_OF_THE_WORKER[code],
-        shown=shown,
+        shown=shown if shown.isprintable() else "",
         row=rows[row] if 0 <= row < len(rows) else None,
     )
 

@@ -78,9 +78,7 @@ class WorkerProcess:
             raise
         finally:
             _close(requests, replies)
-        self._finalizer = weakref.finalize(
-            self, _end, self._process, os.getpid(), self._to, self._from
-        )
+        self._finalizer = weakref.finalize(self, _end, self._process, self._to, self._from)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
 
@@ -175,11 +173,10 @@ class WorkerProcess:
         return self.failure("died", f"the worker was ended by signal {name}")
 
 
-def _end(process: subprocess.Popen[bytes], owner: int, *pipes: int) -> None:
-    """Kill a worker, collect it, and close its pipes; in a fork of the host, close those alone."""
-    if os.getpid() == owner:
-        process.kill()
-        process.wait()
+def _end(process: subprocess.Popen[bytes], *pipes: int) -> None:
+    """Kill a worker, collect it, and close its pipes."""
+    process.kill()  # nothing happens in a fork of the host: there it is nobody's child
+    process.wait()
     _close(*pipes)
 
 

@@ -34,7 +34,9 @@ from operant.reward_design.llm.worker.wire import (
 from operant.types import Features, Float
 
 ROWS_PER_FRAME = 1024
-"""Rows of a batch that are sent at once; each such part has the whole time limit."""
+"""Most rows of a batch that are sent at once; each such part has the whole time limit."""
+BYTES_PER_FRAME = 8 << 20
+"""Most bytes that are sent at once, unless a single row has more."""
 START_S = 20.0
 """Longest wait for a process to start and to lock itself, seconds."""
 DEFAULTS = WorkerSettings()
@@ -105,7 +107,9 @@ class RewardWorker:
         sizes = len(names), layout.obs_size, layout.action_size, layout.whole_actions
         self._program = PROGRAM_BODY.pack(*sizes, seed) + names + encoded(source)
         self.source, self.settings = source, settings
-        self._layout, self._seed, self._text = layout, seed, Source(source)
+        self._layout, self._seed = layout, seed
+        self._text = Source(source.replace("\r\n", "\n").replace("\r", "\n"))  # as Python counts
+        self._part = min(ROWS_PER_FRAME, max(1, BYTES_PER_FRAME // (8 * layout.width)))
         self._process: WorkerProcess | None = None
         self._serial, self._epitaph = 0, ""
         self.restart()
@@ -184,8 +188,8 @@ class RewardWorker:
         """
         rows = self._layout.rows(obs, action, next_obs, info)
         paid = np.empty(len(rows))
-        for start in range(0, len(rows), ROWS_PER_FRAME):
-            part = rows[start : start + ROWS_PER_FRAME]
+        for start in range(0, len(rows), self._part):
+            part = rows[start : start + self._part]
             numbers = range(start, start + len(part))
             paid[start : start + len(part)] = self._ask(ROWS, part.tobytes(), numbers)
         wrong = np.flatnonzero(~(np.abs(paid) <= self.settings.cap))  # also NaN

@@ -271,8 +271,8 @@ def _tell(outcome: Outcome, found: Judgement, beside: Judgement | None) -> None:
     rows = [
         (f"{name}, as it was chosen", _share(found.chosen), "searched with"),
         (f"the best of the first {found.first} samples", _share(found.first_best), "searched with"),
-        (f"{name}, trained again", *_fresh(found.designed)),
-        ("the true reward alone", *_fresh(found.sparse)),
+        (f"{name}, trained again", *_fresh(found.arms.found)),
+        ("the true reward alone", *_fresh(found.arms.sparse)),
     ]
     if beside is not None:
         rows += [
@@ -281,9 +281,11 @@ def _tell(outcome: Outcome, found: Judgement, beside: Judgement | None) -> None:
                 _share(beside.chosen),
                 "searched with",
             ),
-            ("the same, trained again", *_fresh(beside.designed)),
+            ("the same, trained again", *_fresh(beside.arms.found)),
         ]
-    table("success at the end of training", ("reward", "success", "seeds"), rows)
+    table("score at the end of training", ("reward", "score", "seeds"), rows)
+    if found.arms.normalised is not None:
+        console.print(f"human-normalised score: {found.arms.normalised:.2f}")
 
 
 def _fresh(values: tuple[float, ...]) -> tuple[str, str]:
@@ -292,4 +294,4 @@ def _fresh(values: tuple[float, ...]) -> tuple[str, str]:
 
 
 def _share(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.1%}"
+    return "not known" if value is None else f"{value:.3f}"

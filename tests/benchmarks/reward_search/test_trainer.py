@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from operant.benchmarks.reward_search.defaults import DEFAULT
-from operant.benchmarks.reward_search.trainer import Ending, SuiteTrainer, execute, result_of
+from operant.benchmarks.reward_search.told import result_of
+from operant.benchmarks.reward_search.trainer import SuiteTrainer
+from operant.benchmarks.reward_search.worker import Ending, execute
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.benchmarks.store import read_run
 from operant.errors import InterruptedRunError

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from operant.errors import NonFiniteRewardError, OperantError
 from operant.reward_design import make_design, shape
-from operant.reward_design.base import DesignSpec
+from operant.reward_design.base import DesignSpec, RewardDesign
 
 MODES = list(AutoresetMode)
 DESIGNS = [
@@ -207,12 +207,16 @@ def test_a_design_that_returns_nan_is_stopped(corridor, fixed):
 
 
 @pytest.mark.parametrize("timing", ["rollout", "episode"])
-def test_deferred_designs_are_sent_to_the_callback(corridor, fixed, timing):
-    design = fixed()
-    design.spec = DesignSpec(timing=timing)
+def test_deferred_designs_that_estimate_no_steps_are_sent_to_the_callback(corridor, fixed, timing):
+    class Deferred(RewardDesign):
+        spec = DesignSpec(timing=timing)
+
     for env in (corridor(), vectorised(corridor, AutoresetMode.SAME_STEP)):
-        with pytest.raises(OperantError, match=f"timing '{timing}'.*DesignCallback"):
-            shape(env, design, gamma=0.9)
+        with pytest.raises(OperantError, match=f"timing '{timing}'.*no step.*DesignCallback"):
+            shape(env, Deferred(), gamma=0.9)
+    estimating = fixed()
+    estimating.spec = DesignSpec(timing=timing)
+    assert shape(corridor(), estimating, gamma=0.9).design is estimating
 
 
 def test_a_second_design_is_refused(corridor):

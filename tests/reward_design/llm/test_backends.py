@@ -116,6 +116,7 @@ def programs(draw):
     return head + textwrap.indent(body, "    ")
 
 
+BACKENDS = [pytest.param("numba", marks=pytest.mark.integration), "torch"]
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 0.1, 30.0, 1e3, 1e200, -1e200)
 RNG = np.random.default_rng(0)
 N = 48
@@ -278,7 +279,7 @@ def edges():
     return text, operations, given
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_every_operation_at_the_edges_of_its_domain(backend):
     text, operations, given = edges()
     options = {"obs_size": 3, "features": ("v", "w"), "cap": 1e308}
@@ -314,7 +315,7 @@ def test_every_operation_at_the_edges_of_its_domain(backend):
     assert len(given) - failures > 5000
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_arithmetic_is_the_same_to_the_last_bit(backend):
     operations = ("v + w", "v - w", "v * w", "v / w", "v // w", "v % w", "(v < w) * 1", "-v")
     operations += ("min(v, w)", "max(v, w)", "math.floor(v)", "abs(v)", "math.copysign(v, w)")
@@ -327,6 +328,7 @@ def test_arithmetic_is_the_same_to_the_last_bit(backend):
     np.testing.assert_array_equal(np.asarray(other).view(np.int64), python.view(np.int64))
 
 
+@pytest.mark.integration
 @settings(max_examples=4)
 @given(programs())
 def test_numba_says_what_python_says(text):
@@ -340,11 +342,11 @@ def test_torch_says_what_python_says(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["numba", "torch"])
-def test_they_say_what_python_says_of_many_programs(backend):
+@pytest.mark.parametrize(("backend", "examples"), [("numba", 50), ("torch", 300)])
+def test_they_say_what_python_says_of_many_programs(backend, examples):
     alike = []
 
-    @settings(max_examples=300)
+    @settings(max_examples=examples)
     @given(programs())
     def many(text):
         alike.append(agree(text, backend))
@@ -382,3 +384,31 @@ def test_terms_sum_to_the_reward(backend, text):
     assert tuple(terms) == program.terms
     np.testing.assert_array_equal(sum(terms.values()), program.batch(*given, other))
     np.testing.assert_array_equal(mem, other)
+
+
+@pytest.mark.gpu
+@settings(max_examples=20)
+@given(programs())
+def test_on_a_gpu_it_is_the_same(text):
+    try:
+        program = compiled_as(text, "torch")
+    except UnsafeRewardCodeError:
+        return
+    known = steady(program)
+    *given, info, mem = rows(program, [*range(N)])
+    info = {key: on_gpu(values) for key, values in info.items()}
+    tensor = tensors.as_tensors(program._checked, (N, 3, 3), *map(on_gpu, given), info, on_gpu(mem))
+    results, memory, failed = tensors.run(program._checked, tensor)
+    assert results.is_cuda
+    assert memory.is_cuda
+    for found, expected in zip((results, memory, failed), on_cpu(program), strict=True):
+        np.testing.assert_allclose(found.cpu()[known], expected[known], rtol=1e-12, atol=1e-12)
+
+
+def on_gpu(values):
+    return torch.as_tensor(values, dtype=torch.float64, device="cuda")
+
+
+def on_cpu(program):
+    given = rows(program, [*range(N)])
+    return tensors.run(program._checked, tensors.as_tensors(program._checked, (N, 3, 3), *given))

@@ -221,3 +221,9 @@ def test_an_error_tells_its_record():
     assert str(error) == "line 1, column 3: wrong in row 4; right [type]\n  ab\n    ^"
     twin = pickle.loads(pickle.dumps(error))
     assert (str(twin), twin.__dict__) == (str(error), error.__dict__)
+
+
+def test_messages_stay_short_whatever_a_program_names():
+    with pytest.raises(UnsafeRewardCodeError, match="unknown name 'aaa") as caught:
+        compile_reward(HEAD + "    return " + "a" * 8000, obs_size=0, features=())
+    assert len(str(caught.value)) < 1000

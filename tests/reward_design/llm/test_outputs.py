@@ -19,7 +19,7 @@ from operant.reward_design.llm import (
     compile_signs,
 )
 
-BACKENDS = ("python", "numba", "torch")
+BACKENDS = ("python", pytest.param("numba", marks=pytest.mark.integration), "torch")
 
 
 def text(entry, body, mem=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from operant.reward_design.llm.findings import rejects
 from operant.reward_design.llm.providers.mutate.compiles import compiles
 from operant.reward_design.llm.providers.mutate.crossover import cross
 from operant.reward_design.llm.providers.mutate.grammar import Grammar
@@ -22,6 +23,8 @@ CROSS = 0.2
 """How often a child has two parents, where the brief shows two."""
 RESTART = 0.9
 """How often a parent that never reached the goal is given up, where reports are read."""
+FIRST = 0.7
+"""How often the first candidate shown is the parent, and not any of them."""
 
 
 class Mutation(RuleWriter):
@@ -64,14 +67,14 @@ class Mutation(RuleWriter):
         return int((sample + 1) * self._immigrants) > int(sample * self._immigrants)
 
     def _child(self, brief: Brief, grammar: Grammar, rng: np.random.Generator) -> str:
-        parents = [(report, program) for report, program in readable(brief, grammar)]
+        parents = readable(brief, grammar)
         if not parents:
             function = parse_function(brief.reports[0].source)
             return mutate_numbers(function, rng) if function else ""
         report, program = _parent(parents, rng)
-        if len(parents) > 1 and rng.random() < CROSS and report.preferred != "best":
-            other = parents[rng.integers(len(parents))][1]
-            program = cross(program, other, rng)
+        others = [other for each, other in parents if each is not report]
+        if others and rng.random() < CROSS and report.preferred != "best":
+            program = cross(program, others[rng.integers(len(others))], rng)
         if not self._reflect:
             return mutate(program, grammar, rng).source()
         if has_failed(report) and rng.random() < RESTART:
@@ -89,5 +92,5 @@ def _parent(
     best = [parent for parent in parents if parent[0].preferred == "best"]
     if best:
         return best[0]
-    usable = [parent for parent in parents if not parent[0].findings] or parents
-    return parents[0] if rng.random() < 0.7 else usable[rng.integers(len(usable))]
+    sound = [parent for parent in parents if not rejects(parent[0].findings)] or parents
+    return parents[0] if rng.random() < FIRST else sound[rng.integers(len(sound))]

@@ -9,19 +9,20 @@ import pytest
 from operant.benchmarks.perf import reward_fuzz
 from operant.benchmarks.perf.attacks import items
 from operant.benchmarks.perf.attacks.corpus import CORPUS
-from operant.benchmarks.perf.attacks.judge import Evaluator, Given, Scope, TooLong, code_faults
+from operant.benchmarks.perf.attacks.evaluator import Evaluator, Given, TooLong
+from operant.benchmarks.perf.attacks.scope import Scope, code_faults
 from operant.reward_design.llm import compile_reward
 
 KEYS = tuple(items.INFO)
 
 
 def test_random_texts_break_no_rule():
-    tally = reward_fuzz.fuzz(Random(0), texts=100)
+    tally = reward_fuzz.fuzz(Random(0), texts=70)
     assert tally.faults == []
-    assert tally.refused.total() + tally.accepted.total() == 100
-    assert tally.accepted["program"] >= 15
-    assert tally.refused["mutant"] >= 20
-    assert tally.outcomes["value"] >= 200
+    assert tally.refused.total() + tally.accepted.total() == 70
+    assert tally.accepted["program"] >= 10
+    assert tally.refused["mutant"] >= 15
+    assert tally.outcomes["value"] >= 100
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ def signs(obs, action, next_obs, info):
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "make",
     [
@@ -114,7 +115,8 @@ def test_many_rows_are_compiled_and_paid_alike():
 
 def test_vectors_are_read():
     source = HEAD + "return next_obs[1] + obs[0] * action[1]"
-    box = gym.spaces.Box(-9.0, 9.0, (2,))
+    box, pair = gym.spaces.Box(-9.0, 9.0, (2,)), gym.spaces.MultiDiscrete([3, 3])
+    attached(ProgramReward(source=source), obs=pair, action=pair)
     obs, action = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 2.0], [0.0, -1.0]])
     design = attached(ProgramReward(source=source), obs=box, action=box)
     paid = design(transition([0, 0], obs=obs, action=action))

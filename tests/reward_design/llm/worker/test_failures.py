@@ -39,6 +39,13 @@ def test_text_cannot_control_a_terminal():
     assert len(failure_of(record(message=b"x" * 4000), SOURCE, range(3)).message) == 300
 
 
+def test_the_source_is_not_trusted_either():
+    source = Source("def reward(*given):\n    return '\x1b[2J' / 1")
+    error = failure_of(record(), source, range(3))
+    assert (error.line, error.column) == (2, 12)
+    assert "\x1b" not in str(error)
+
+
 def test_unknown_codes_are_no_records():
     assert failure_of(record(code=b"\x1b[2J"), SOURCE, range(3)) is None
     assert failure_of(b"\0" * 5, SOURCE, range(3)) is None

@@ -66,6 +66,19 @@ def test_it_means_what_the_closed_language_means(start):
     assert worker.batch(obs[:0], action[:0], next_obs[:0], {k: [] for k in info}).shape == (0,)
 
 
+def test_long_observations(start):
+    obs = np.arange(5)[:, None] + np.zeros(300_000)
+    worker = start(HEAD + "    return obs[-1] + 10 * next_obs[0] + sum(obs[:2])", obs_size=300_000)
+    assert worker.batch(obs, np.zeros(5), obs, {}).tolist() == [13.0 * n for n in range(5)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_as_python_counts_them(start, end):
+    worker = start(end.join([HEAD.strip(), "    x = 0", "    return 1 / x"]))
+    with pytest.raises(RewardProgramError, match=r"line 3, column 12(?s:.)*    return 1 / x"):
+        worker.batch(None, [0], None, {})
+
+
 def test_arguments_as_a_program_sees_them(start):
     source = (
         HEAD
@@ -318,6 +331,25 @@ def host(monkeypatch):
         monkeypatch.setattr(process_module, "_BOOT", boot.replace("main(sys", f"{lack}main(sys"))
 
     return host
+
+
+OFFERED = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+landlock = libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_long(1)) > 0
+number = {"x86_64": 317, "aarch64": 277}.get(os.uname().machine)
+refuse = ctypes.c_uint32(0x50000)
+seccomp = number and libc.syscall(number, 2, 0, ctypes.byref(refuse)) == 0
+print("landlock+seccomp" if landlock and seccomp else "landlock" if landlock else "rlimits")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the Linux kernel")
+def test_what_the_kernel_offers_is_reached():
+    """Else a fault of the lock would only skip the tests above."""
+    done = subprocess.run([sys.executable, "-c", OFFERED], capture_output=True, text=True)
+    with RewardWorker(HEAD + "    return 1", layout=RowLayout(), settings=weak()) as worker:
+        assert worker.level == done.stdout.strip()
 
 
 def test_the_level_is_what_was_reached(start):
