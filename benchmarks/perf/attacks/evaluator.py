@@ -115,8 +115,8 @@ class Evaluator:
         match target:
             case ast.Name(name):
                 self._locals[name] = value
-            case ast.Subscript(_, ast.Constant(int() as place)):
-                self._given.mem[place] = float(value)
+            case ast.Subscript(_, place):
+                self._given.mem[integer(place) or 0] = float(value)
 
     def _number(self, node: ast.expr) -> float:
         return float(self._value(node))

@@ -122,8 +122,8 @@ class Scope:
             case ast.Name(name):
                 taken = {*SIGNATURES, *STEP, *self._parameters, *_PLAIN, "math", "range"}
                 self._require(name not in taken and not name.startswith("__"), f"assigned {name}")
-            case ast.Subscript(ast.Name("mem"), ast.Constant(int())) if "mem" in self._parameters:
-                pass
+            case ast.Subscript(ast.Name("mem")):
+                self._read(node)
             case _:
                 self._faults.append(f"target {ast.dump(node)[:60]}")
 
@@ -154,8 +154,10 @@ class Scope:
         match node:
             case ast.Subscript(ast.Name("info"), ast.Constant(str() as key)):
                 self._require(key in self._keys, f"key {key!r}")
-            case ast.Subscript(ast.Name("mem"), ast.Constant(int() as place)):
-                self._require("mem" in self._parameters and 0 <= place < 16, "mem")
+            case ast.Subscript(ast.Name("mem"), place):
+                written = integer(place)  # mem[-0] is mem[0]
+                inside = written is not None and 0 <= written < 16
+                self._require("mem" in self._parameters and inside, "mem")
             case ast.Subscript(ast.Name("obs" | "next_obs" as name), place):
                 self._require(name in self._parameters, name)
                 self._value(place)
