@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operant.benchmarks.records import RunRecord
-from operant.reward_design.llm.search.results import Episode, Job, Metric, RunResult, Step
+from operant.reward_design.llm.search.results import Episode, EpisodeStep, Job, Metric, RunResult
 
 
 def result_of(
@@ -50,7 +50,7 @@ def result_of(
 
 def _episode(told: Mapping[str, Any], actions: Sequence[str]) -> Episode:
     steps = tuple(
-        Step(
+        EpisodeStep(
             action=_action(step["action"], actions),
             reward=step["reward"],
             features=step["features"],

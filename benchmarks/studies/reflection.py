@@ -33,7 +33,7 @@ from operant.benchmarks.studies.key_door import (
 from operant.reward_design.llm.language.program import compile_reward
 from operant.reward_design.llm.providers.mutate.provider import Mutation
 from operant.reward_design.llm.providers.protocol import Message, Request
-from operant.reward_design.llm.search.brief import Brief, Report
+from operant.reward_design.llm.search.brief import Brief, CandidateReport
 from operant.reward_design.llm.task.spec import ObsView, TaskSpec
 from operant.types import Float
 
@@ -75,7 +75,7 @@ def tabulated(level: KeyDoor, source: str) -> dict[str, Float]:
     return {name: paid.reshape(level.after.shape) for name, paid in terms.items()}
 
 
-def try_reward(level: KeyDoor, source: str, seed: int, name: str = "") -> Report:
+def try_reward(level: KeyDoor, source: str, seed: int, name: str = "") -> CandidateReport:
     """Train on a reward, and report on it.
 
     Args:
@@ -87,7 +87,7 @@ def try_reward(level: KeyDoor, source: str, seed: int, name: str = "") -> Report
     tables = tabulated(level, source)
     curves = q_learning(level, np.stack([*tables.values()]), seed)
     terms = zip(tables, curves.terms.T, strict=True)
-    return Report(
+    return CandidateReport(
         name=name,
         source=source,
         fitness=_score(curves),
@@ -100,9 +100,9 @@ def _score(curves: Curves) -> float:
     return float(np.mean(curves.success[-LAST:]))
 
 
-def search(provider: Mutation, level: KeyDoor, seed: int) -> Report:
+def search(provider: Mutation, level: KeyDoor, seed: int) -> CandidateReport:
     """Return the candidate with the best score of a search."""
-    tried: list[Report] = []
+    tried: list[CandidateReport] = []
     for number in range(ROUNDS):
         best = sorted(tried, key=_fitness, reverse=True)[:1]
         brief = Brief(task=TASK, view=VIEW, form="reward", round=number, reports=tuple(best))
@@ -114,7 +114,7 @@ def search(provider: Mutation, level: KeyDoor, seed: int) -> Report:
     return max(tried, key=_fitness)
 
 
-def _fitness(report: Report) -> float:
+def _fitness(report: CandidateReport) -> float:
     return report.fitness or 0.0
 
 

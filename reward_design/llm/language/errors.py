@@ -103,6 +103,10 @@ class Source:
         return text.replace("\t", " ") if len(text) <= 200 and text.isascii() else ""
 
 
+LONGEST_NAME = 60
+"""Longest name for which others like it are looked for."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Return a hint with the known names that are nearest to one, or with the first 30 of them.
 
@@ -110,7 +114,9 @@ def near(name: str, known: Iterable[str]) -> str:
     'did you mean has_key?'
     """
     known = list(known)
-    found = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    # Nobody mistypes a name of this length, and comparing them takes long.
+    close = [each for each in known if len(each) <= LONGEST_NAME]
+    found = [] if len(name) > LONGEST_NAME else difflib.get_close_matches(name, close, 3, 0.6)
     if found:
         return f"did you mean {', '.join(found)}?"
     more = " ..." if len(known) > 30 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from operant.reward_design.llm.search.results import Episode, RunResult, Step
+from operant.reward_design.llm.search.results import Episode, EpisodeStep, RunResult
 from operant.reward_design.llm.task.spec import ObsView
 
 MIN_SHARE = 0.5
@@ -96,7 +96,7 @@ def analyse(results: Iterable[RunResult], view: ObsView) -> Analysis:
 
 
 def _causes(
-    early: Sequence[Episode], steps: Sequence[Step], flags: Sequence[str]
+    early: Sequence[Episode], steps: Sequence[EpisodeStep], flags: Sequence[str]
 ) -> tuple[Cause, ...]:
     """Return the flags that are far more often up before an early end than elsewhere."""
     known = [episode for episode in early if len(episode.steps) >= 2]
@@ -114,7 +114,7 @@ def _causes(
     return tuple(sorted(found, key=lambda cause: -cause.share))
 
 
-def _up(step: Step, name: str) -> bool:
+def _up(step: EpisodeStep, name: str) -> bool:
     return step.features.get(name, 0.0) > 0.0
 
 

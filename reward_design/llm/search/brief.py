@@ -12,7 +12,7 @@ from operant.reward_design.llm.task.spec import ObsView, TaskSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class CandidateReport:
     """What is known of a candidate that was tried.
 
     Attributes:
@@ -55,5 +55,5 @@ class Brief:
     view: ObsView
     form: Form
     round: int = 0
-    reports: tuple[Report, ...] = ()
+    reports: tuple[CandidateReport, ...] = ()
     comment: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from operant.reward_design.llm.search.feedback import difference, traces
 from operant.reward_design.llm.search.parts import Prompt
-from operant.reward_design.llm.search.people import HiddenFitness, Judge
+from operant.reward_design.llm.search.people import HiddenFitness, PairJudge
 from operant.reward_design.llm.search.prompts import extended, opening, shown
 from operant.reward_design.llm.search.search import Search, require_counts
 from operant.reward_design.llm.search.trial import Trial
@@ -20,7 +20,7 @@ def icpl(
     samples: int = 6,
     resamples: int = 5,
     seeds: Sequence[int] = (0,),
-    judge: Judge | None = None,
+    judge: PairJudge | None = None,
     feedback: bool = True,
 ) -> None:
     """Search by preferences: no number that tells how well the task is solved is in any prompt.
@@ -77,7 +77,9 @@ def _trained(
     return trained
 
 
-def _pick(search: Search, judge: Judge, trials: Sequence[Trial], *, worst: bool = False) -> Trial:
+def _pick(
+    search: Search, judge: PairJudge, trials: Sequence[Trial], *, worst: bool = False
+) -> Trial:
     """Return the best or the worst of some candidates, one comparison for each but the first."""
     picked = trials[0]
     for trial in trials[1:]:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from operant.reward_design.llm.budget import Budget, Prices
 from operant.reward_design.llm.providers.protocol import Message, Provider
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 from operant.reward_design.llm.search.candidate import Form
 from operant.reward_design.llm.search.lineage import Lineage
 from operant.reward_design.llm.search.results import Trainer
@@ -39,7 +39,7 @@ class Prompt:
     """
 
     messages: tuple[Message, ...]
-    reports: tuple[Report, ...] = ()
+    reports: tuple[CandidateReport, ...] = ()
     comment: str = ""
     temperature: float = 1.0
     purpose: Literal["design", "criticise", "merge"] = "design"

@@ -13,7 +13,7 @@ from operant.reward_design.llm.search.trial import Trial
 from operant.reward_design.llm.task.spec import ObsView
 
 
-class Judge(Protocol):
+class PairJudge(Protocol):
     """Prefers one of two candidates.
 
     Attributes:

@@ -29,7 +29,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class EpisodeStep:
     """One step of a recorded episode.
 
     Attributes:
@@ -55,7 +55,7 @@ class Episode:
             that says so, ``"terminated"`` otherwise.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[EpisodeStep, ...]
     length: int
     success: bool
     ended: str

@@ -20,7 +20,7 @@ from operant.reward_design.llm.search import prompts
 from operant.reward_design.llm.search.brief import Brief
 from operant.reward_design.llm.search.candidate import Candidate, Form, Provenance
 from operant.reward_design.llm.search.parts import Parts, Prompt
-from operant.reward_design.llm.search.people import Commentator, Judge
+from operant.reward_design.llm.search.people import Commentator, PairJudge
 from operant.reward_design.llm.search.results import Job, RunResult
 from operant.reward_design.llm.search.trial import Trial
 from operant.reward_design.llm.task.spec import ObsView, TaskSpec
@@ -258,7 +258,7 @@ class Search:
 
     # ---- judging ----------------------------------------------------------------------------
 
-    def prefers_first(self, judge: Judge, first: Trial, second: Trial) -> bool:
+    def prefers_first(self, judge: PairJudge, first: Trial, second: Trial) -> bool:
         """Ask a judge which of two candidates is better: a human query, but once for each pair.
 
         Raises:

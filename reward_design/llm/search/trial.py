@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from operant.reward_design.llm.findings import Finding, rejects
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 from operant.reward_design.llm.search.candidate import Candidate
 from operant.reward_design.llm.search.fitness import fitness
 from operant.reward_design.llm.search.results import RunResult
@@ -45,7 +45,7 @@ class Trial:
         """The first run that ended well, whose curves stand for all."""
         return next((result for result in self.results if result.status == "ok"), None)
 
-    def report(self, *, hide_fitness: bool = False, preferred: str = "") -> Report:
+    def report(self, *, hide_fitness: bool = False, preferred: str = "") -> CandidateReport:
         """Return it as part of a brief.
 
         Args:
@@ -53,7 +53,7 @@ class Trial:
             preferred: ``"best"``, ``"worst"`` or ``""``.
         """
         run = self.representative
-        shown = Report(
+        shown = CandidateReport(
             name=self.name,
             source=self.candidate.source,
             findings=self.findings,

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from operant.reward_design.llm.search.people import Commentator, Judge
+    from operant.reward_design.llm.search.people import Commentator, PairJudge
     from operant.reward_design.llm.search.trial import Trial
     from operant.reward_design.llm.task.spec import ObsView
 
 How = Literal["terminal", "page"]
 
 
-def judge_of(how: How, runs: Path) -> Judge:
+def judge_of(how: How, runs: Path) -> PairJudge:
     """Return a person as a judge.
 
     Args:

@@ -17,7 +17,7 @@ from operant.reward_design.llm.providers.mutate.reflection import (
 )
 from operant.reward_design.llm.providers.mutate.terms import TermProgram
 from operant.reward_design.llm.providers.mutate.writer import RuleWriter, readable
-from operant.reward_design.llm.search.brief import Brief, Report
+from operant.reward_design.llm.search.brief import Brief, CandidateReport
 
 CROSS = 0.2
 """How often a child has two parents, where the brief shows two."""
@@ -86,8 +86,8 @@ class Mutation(RuleWriter):
 
 
 def _parent(
-    parents: list[tuple[Report, TermProgram]], rng: np.random.Generator
-) -> tuple[Report, TermProgram]:
+    parents: list[tuple[CandidateReport, TermProgram]], rng: np.random.Generator
+) -> tuple[CandidateReport, TermProgram]:
     """Return the best one where somebody chose it, else mostly the first one shown."""
     best = [parent for parent in parents if parent[0].preferred == "best"]
     if best:

@@ -10,7 +10,7 @@ from operant.reward_design.llm.providers.mutate.advice import heed
 from operant.reward_design.llm.providers.mutate.grammar import Grammar
 from operant.reward_design.llm.providers.mutate.mutation import mutate, reweigh
 from operant.reward_design.llm.providers.mutate.terms import ONE, Term, TermProgram
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 
 FAILED = 0.05
 """A success rate that never exceeds this means that the program does not lead to the goal."""
@@ -27,7 +27,7 @@ SILENT = 1e-9
 
 
 def improve(
-    program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
+    program: TermProgram, report: CandidateReport, grammar: Grammar, rng: np.random.Generator
 ) -> TermProgram:
     """Return a program that answers a report.
 
@@ -49,19 +49,19 @@ def improve(
     return mutate(program, grammar, rng)
 
 
-def has_failed(report: Report) -> bool:
+def has_failed(report: CandidateReport) -> bool:
     """Return whether a report says that training on it never reached the goal."""
     success = _success(report)
     return success is not None and success <= FAILED
 
 
-def _success(report: Report) -> float | None:
+def _success(report: CandidateReport) -> float | None:
     """Return how well a program did, as far as its report tells; None if that is hidden."""
     return max(report.success) if report.success else report.fitness
 
 
 def _more(
-    program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
+    program: TermProgram, report: CandidateReport, grammar: Grammar, rng: np.random.Generator
 ) -> list[Term]:
     """Return another part of a program: a way to what never paid, if there is such a term."""
     silent = [term for term in program.terms if _is_silent(_curve(term, report))]
@@ -70,7 +70,7 @@ def _more(
 
 
 def _answer(
-    program: TermProgram, report: Report, grammar: Grammar, rng: np.random.Generator
+    program: TermProgram, report: CandidateReport, grammar: Grammar, rng: np.random.Generator
 ) -> TermProgram:
     """Return a program whose terms were changed by what they paid."""
     curves = {term: _curve(term, report) for term in program.terms}
@@ -111,7 +111,7 @@ def prefer(best: TermProgram, worst: TermProgram | None, rng: np.random.Generato
     return best.with_terms(kept)
 
 
-def _curve(term: Term, report: Report) -> tuple[float, ...]:
+def _curve(term: Term, report: CandidateReport) -> tuple[float, ...]:
     """Return what a term paid per step; the language may know a foreign one by what it reads."""
     return report.terms.get(term.name, report.terms.get(term.body, ()))
 

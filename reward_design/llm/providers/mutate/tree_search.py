@@ -17,7 +17,7 @@ from operant.reward_design.llm.providers.mutate.mutation import mutate, mutate_n
 from operant.reward_design.llm.providers.mutate.reading import parse_function, read_program
 from operant.reward_design.llm.providers.mutate.reflection import improve
 from operant.reward_design.llm.providers.mutate.writer import RuleWriter
-from operant.reward_design.llm.search.brief import Brief, Report
+from operant.reward_design.llm.search.brief import Brief, CandidateReport
 
 WIDTH, GROWTH = 2.0, 0.7
 """A node of N programs may have ``WIDTH * N ** GROWTH`` children before its children are tried."""
@@ -36,7 +36,7 @@ class TreeNode:
     """
 
     parent: str
-    report: Report | None = None
+    report: CandidateReport | None = None
 
 
 class TreeSearch(RuleWriter):
@@ -70,7 +70,7 @@ class TreeSearch(RuleWriter):
         self._exploration = exploration
         self._nodes: dict[str, TreeNode] = {}
 
-    def learn(self, reports: Iterable[Report]) -> None:
+    def learn(self, reports: Iterable[CandidateReport]) -> None:
         """Take in what is known of programs: those of this tree, of an earlier one, or foreign."""
         for report in reports:
             if report.source:
@@ -106,7 +106,12 @@ class TreeSearch(RuleWriter):
         return source
 
     def _child(
-        self, key: str, report: Report, brief: Brief, grammar: Grammar, rng: np.random.Generator
+        self,
+        key: str,
+        report: CandidateReport,
+        brief: Brief,
+        grammar: Grammar,
+        rng: np.random.Generator,
     ) -> str:
         """Return a program made from another one, new if that is easy; ``""`` if none compiles."""
         program = read_program(report.source, brief.form, grammar.features)

@@ -15,7 +15,7 @@ from operant.reward_design.llm.providers.mutate.grammar import Grammar
 from operant.reward_design.llm.providers.mutate.reading import read_program
 from operant.reward_design.llm.providers.mutate.terms import TermProgram
 from operant.reward_design.llm.providers.protocol import Completion, Kind, ProviderError, Request
-from operant.reward_design.llm.search.brief import Brief, Report
+from operant.reward_design.llm.search.brief import Brief, CandidateReport
 
 
 class RuleWriter(abc.ABC):
@@ -113,7 +113,7 @@ def merged(brief: Brief, grammar: Grammar, rng: np.random.Generator) -> str:
     return grammar.program(rng).source()
 
 
-def readable(brief: Brief, grammar: Grammar) -> list[tuple[Report, TermProgram]]:
+def readable(brief: Brief, grammar: Grammar) -> list[tuple[CandidateReport, TermProgram]]:
     """Return the candidates of a brief whose programs can be taken apart, with their terms."""
     read = [
         (report, read_program(report.source, brief.form, grammar.features))

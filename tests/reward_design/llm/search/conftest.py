@@ -17,7 +17,7 @@ from operant.reward_design.llm.providers.protocol import Completion, ProviderErr
 from operant.reward_design.llm.search.candidate import Form
 from operant.reward_design.llm.search.lineage import Lineage
 from operant.reward_design.llm.search.parts import Parts
-from operant.reward_design.llm.search.results import Episode, Job, RunResult, Step
+from operant.reward_design.llm.search.results import Episode, EpisodeStep, Job, RunResult
 from operant.reward_design.llm.search.search import Search
 from operant.reward_design.llm.task.spec import ObsView, TaskSpec
 from operant.reward_design.llm.verify.verifier import Verdict
@@ -83,8 +83,10 @@ class Oracle:
         if isinstance(found, str):
             return RunResult(name=job.name, seed=job.seed, status=found, error="it broke")  # type: ignore[arg-type]
         steps = (
-            Step(action="left", reward=0.0, features={"lava_ahead": 1.0, "has_key": 0.0}),
-            Step(action="forward", reward=-1.0, features={"lava_ahead": 0.0, "has_key": 0.0}),
+            EpisodeStep(action="left", reward=0.0, features={"lava_ahead": 1.0, "has_key": 0.0}),
+            EpisodeStep(
+                action="forward", reward=-1.0, features={"lava_ahead": 0.0, "has_key": 0.0}
+            ),
         )
         return RunResult(
             name=job.name,

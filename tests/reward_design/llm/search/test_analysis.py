@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from operant.reward_design.llm.search.analysis import analyse
-from operant.reward_design.llm.search.results import Episode, RunResult, Step
+from operant.reward_design.llm.search.results import Episode, EpisodeStep, RunResult
 from operant.reward_design.llm.task.spec import ObsView
 from operant.types import Feature
 
@@ -32,7 +32,7 @@ def log(rng: np.random.Generator, cause: str, action: str, *, deaths: int = 6) -
     episodes = []
     for k in range(12):
         steps = [
-            Step(
+            EpisodeStep(
                 action=str(rng.choice(["left", "right", "forward"])),
                 reward=0.0,
                 features={name: float(rng.random() < 0.2) for name in FLAGS},
@@ -82,7 +82,7 @@ def test_successes_are_no_failures(make: Callable[..., RunResult]) -> None:
 def make() -> Callable[..., RunResult]:
     def made(*, success: bool = False, **flags: float) -> RunResult:
         features: dict[str, Any] = {**dict.fromkeys(FLAGS, 0.0), **flags}
-        steps = (Step(action="left", reward=0.5, features=features),)
+        steps = (EpisodeStep(action="left", reward=0.5, features=features),)
         episode = Episode(steps=steps, length=9, success=success, ended="truncated")
         return RunResult(name="r0s0", seed=0, status="ok", episodes=(episode,))
 

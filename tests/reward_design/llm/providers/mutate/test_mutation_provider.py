@@ -10,7 +10,7 @@ from operant.reward_design.llm.findings import Finding
 from operant.reward_design.llm.providers.mutate.compiles import compiles
 from operant.reward_design.llm.providers.mutate.provider import Mutation
 from operant.reward_design.llm.providers.protocol import Message, ProviderError, Request
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 from operant.reward_design.llm.verify.reply import read_reply
 
 PARENT = """def reward(obs, action, next_obs, info):
@@ -45,7 +45,9 @@ def warning(code: str, severity="warning") -> Finding:
 
 
 def test_samples_depend_on_their_index_and_the_question_alone(make_brief) -> None:
-    brief = make_brief(reports=(Report(name="a", source=PARENT, fitness=0.5, success=(0.0, 0.5)),))
+    brief = make_brief(
+        reports=(CandidateReport(name="a", source=PARENT, fitness=0.5, success=(0.0, 0.5)),)
+    )
     whole = sources(Mutation(seed=1), request(brief, n=6))
     provider = Mutation(seed=1)
     parts = sources(provider, request(brief, n=4, first_sample=2))
@@ -77,7 +79,9 @@ def test_bad_arguments_are_named(arguments, complaint) -> None:
 
 def test_the_wanted_part_of_a_round_is_fresh(make_brief) -> None:
     """Fresh programs do not depend on the parent's text, children keep some of its names."""
-    brief = make_brief(reports=(Report(name="a", source=PARENT, fitness=0.9, success=(0.9,)),))
+    brief = make_brief(
+        reports=(CandidateReport(name="a", source=PARENT, fitness=0.9, success=(0.9,)),)
+    )
 
     def inherited(immigrants: float) -> int:
         found = sources(Mutation(seed=0, immigrants=immigrants), request(brief, n=16))
@@ -95,8 +99,12 @@ def test_the_wanted_part_of_a_round_is_fresh(make_brief) -> None:
 def test_any_parent_leads_to_programs(make_brief, source, form, reflect) -> None:
     """Also one of another form, one that cannot be taken apart, and none at all."""
     reports = (
-        Report(name="a", source=source.replace("reward", form), findings=(warning("x", "error"),)),
-        Report(name="b", source=PARENT, fitness=0.0, success=(0.0,), terms={"closer": (0.0,)}),
+        CandidateReport(
+            name="a", source=source.replace("reward", form), findings=(warning("x", "error"),)
+        ),
+        CandidateReport(
+            name="b", source=PARENT, fitness=0.0, success=(0.0,), terms={"closer": (0.0,)}
+        ),
     )
     brief = make_brief(form, reports=reports)
     asked = request(brief, n=6)
@@ -105,14 +113,14 @@ def test_any_parent_leads_to_programs(make_brief, source, form, reflect) -> None
 
 
 def test_a_program_that_cannot_be_taken_apart_gets_other_numbers(make_brief) -> None:
-    brief = make_brief(reports=(Report(name="a", source=EARLY_RETURN, fitness=0.5),))
+    brief = make_brief(reports=(CandidateReport(name="a", source=EARLY_RETURN, fitness=0.5),))
     children = sources(Mutation(seed=0, immigrants=0.0), request(brief, n=8))
     assert all("if info" in child and child.count("return") == 2 for child in children)
     assert len({*children}) > 4
 
 
 def test_a_critic_repeats_what_checks_found(make_brief) -> None:
-    good = Report(name="a", source=PARENT, findings=(warning("slow", "note"),))
+    good = CandidateReport(name="a", source=PARENT, findings=(warning("slow", "note"),))
     bad = dataclasses.replace(good, findings=(warning("oscillation"), warning("feature", "error")))
     said = [
         Mutation(seed=0)
@@ -128,7 +136,9 @@ def test_merging_keeps_all_factors_once(make_brief) -> None:
     first = f'{signature}    near = info["steps_to_key"]\n    return [near, info["speed"] ** 2]\n'
     body = '    a = info["steps_to_goal"]\n    b = info["steps_to_key"]\n    return [a, b]\n'
     second = f"{signature}{body}"
-    reports = tuple(Report(name=str(k), source=text) for k, text in enumerate((first, second)))
+    reports = tuple(
+        CandidateReport(name=str(k), source=text) for k, text in enumerate((first, second))
+    )
     (merged,) = sources(
         Mutation(seed=0), request(make_brief("factors", reports=reports), purpose="merge")
     )
@@ -141,7 +151,7 @@ def test_merging_keeps_foreign_names_apart(make_brief) -> None:
     signature = "def factors(obs, action, next_obs, info):\n    x = 0.0\n"
     one = f'{signature}    if info["has_key"]:\n        x += 1.0\n    return [x]\n'
     two = f'{signature}    if info["on_lava"]:\n        x += 2.0\n    return [x]\n'
-    reports = (Report(name="a", source=one), Report(name="b", source=two))
+    reports = (CandidateReport(name="a", source=one), CandidateReport(name="b", source=two))
     brief = make_brief("factors", reports=reports)
     (merged,) = sources(Mutation(seed=0), request(brief, purpose="merge"))
     assert "x_2 += 2.0" in merged
@@ -150,6 +160,6 @@ def test_merging_keeps_foreign_names_apart(make_brief) -> None:
 
 
 def test_merging_nothing_readable_is_a_fresh_program(make_brief) -> None:
-    brief = make_brief("factors", reports=(Report(name="a", source="nonsense"),))
+    brief = make_brief("factors", reports=(CandidateReport(name="a", source="nonsense"),))
     (merged,) = sources(Mutation(seed=0), request(brief, purpose="merge"))
     assert compiles(merged, brief)

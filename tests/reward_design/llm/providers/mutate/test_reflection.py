@@ -10,7 +10,7 @@ from operant.reward_design.llm.providers.mutate.advice import RULES, heed
 from operant.reward_design.llm.providers.mutate.grammar import Grammar
 from operant.reward_design.llm.providers.mutate.reading import read_program
 from operant.reward_design.llm.providers.mutate.reflection import has_failed, improve, prefer
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 
 SOURCE = """def reward(obs, action, next_obs, info):
     closer = 0.5 * (info["prev_steps_to_key"] - info["steps_to_key"])
@@ -27,7 +27,7 @@ def children(make_brief, terms, count=60, source=SOURCE, **fields):
     brief = make_brief()
     grammar = Grammar(brief)
     program = read_program(source, "reward", grammar.features)
-    report = Report(name="a", source=source, terms=terms, **fields)
+    report = CandidateReport(name="a", source=source, terms=terms, **fields)
     return [
         {t.name: t for t in improve(program, report, grammar, np.random.default_rng(k)).terms}
         for k in range(count)
@@ -162,7 +162,7 @@ def test_what_the_best_has_alone_weighs_more(make_brief) -> None:
 
 
 def test_failure_is_no_success_at_any_time() -> None:
-    assert has_failed(Report(name="a", source="", success=(0.0, 0.04, 0.0)))
-    assert not has_failed(Report(name="a", source="", success=(0.0, 0.3, 0.0)))
-    assert has_failed(Report(name="a", source="", fitness=0.0))
-    assert not has_failed(Report(name="a", source=""))  # hidden
+    assert has_failed(CandidateReport(name="a", source="", success=(0.0, 0.04, 0.0)))
+    assert not has_failed(CandidateReport(name="a", source="", success=(0.0, 0.3, 0.0)))
+    assert has_failed(CandidateReport(name="a", source="", fitness=0.0))
+    assert not has_failed(CandidateReport(name="a", source=""))  # hidden

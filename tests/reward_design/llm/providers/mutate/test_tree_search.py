@@ -10,7 +10,7 @@ import pytest
 from operant.reward_design.llm.providers.mutate.compiles import compiles
 from operant.reward_design.llm.providers.mutate.tree_search import TreeSearch, key_of
 from operant.reward_design.llm.providers.protocol import Message, Request
-from operant.reward_design.llm.search.brief import Report
+from operant.reward_design.llm.search.brief import CandidateReport
 from operant.reward_design.llm.verify.reply import read_reply
 
 
@@ -25,7 +25,7 @@ def score(source: str) -> float:
     return min(1.0, source.count("steps_to_key") / 10)
 
 
-def grown(make_brief, rounds=4, seed=0) -> tuple[TreeSearch, list[Report]]:
+def grown(make_brief, rounds=4, seed=0) -> tuple[TreeSearch, list[CandidateReport]]:
     """Return a tree after a search, and all its reports."""
     tree, reports = TreeSearch(seed=seed), []
     for number in range(rounds):
@@ -33,7 +33,7 @@ def grown(make_brief, rounds=4, seed=0) -> tuple[TreeSearch, list[Report]]:
         for source in ask(tree, brief):
             assert compiles(source, brief)
             name = f"p{len(reports)}"
-            reports.append(Report(name=name, source=source, fitness=score(source)))
+            reports.append(CandidateReport(name=name, source=source, fitness=score(source)))
     tree.learn(reports)
     return tree, reports
 
@@ -73,7 +73,7 @@ def test_fresh_programs_come_first_and_never_stop(make_brief) -> None:
 def test_only_what_was_reported_on_has_children(make_brief) -> None:
     tree = TreeSearch(seed=0)
     sources = ask(tree, make_brief(), n=12)
-    one = Report(name="a", source=sources[3], fitness=0.8)
+    one = CandidateReport(name="a", source=sources[3], fitness=0.8)
     children = [s for s in ask(tree, make_brief(round=1, reports=(one,)), n=12) if "child" in s]
     assert children
     assert all(f"child of {key_of(sources[3])}" in child for child in children)
@@ -83,10 +83,10 @@ def test_a_circle_of_parents_is_cut(make_brief) -> None:
     tree = TreeSearch(seed=0)
     first, second = ask(tree, make_brief(), n=2)
 
-    def below(source: str, parent: str) -> Report:
+    def below(source: str, parent: str) -> CandidateReport:
         lines = source.splitlines()
         text = "\n".join([lines[0], f"    # child of {key_of(parent)}", *lines[1:]])
-        return Report(name="a", source=text, fitness=0.5)
+        return CandidateReport(name="a", source=text, fitness=0.5)
 
     reports = (below(first, second), below(second, first), below(first, first))
     tree.learn(reports)
@@ -98,7 +98,7 @@ def test_foreign_and_hidden_reports(make_brief) -> None:
     """Where fitness is hidden, the preferred program counts; foreign programs join the tree."""
     signature = "def reward(obs, action, next_obs, info):\n"
     foreign = f"{signature}    if action:\n        return 0.5\n    return 1.5\n"
-    best = Report(name="a", source=foreign, preferred="best")
+    best = CandidateReport(name="a", source=foreign, preferred="best")
     tree = TreeSearch(seed=0)
     sources = ask(tree, make_brief(reports=(best, dataclasses.replace(best, source=""))))
     assert tree.best_path() == [foreign]
