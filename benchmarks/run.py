@@ -215,13 +215,16 @@ class Run:
         }
 
     def _finish(self, agent: Agent) -> None:
-        spec = self._spec
+        spec, scored = self._spec, self._spec.evaluation
+        picture = None
+        if scored.animated:
+            picture = record_episode(spec, agent, deterministic=scored.deterministic)
         self._directory.finish(
             evals=concatenate(self._evals),
             train=self._train,
             references=self._references,
             policy=agent.policy_state(),
-            gif=record_episode(spec, agent, deterministic=spec.evaluation.deterministic),
+            gif=picture,
             episodes=self._seen(),
             manifest={
                 **describe_machine(),

@@ -28,12 +28,14 @@ class Evaluation:
         recorded: Episodes of the last evaluation whose last steps are kept beside the scores, with
             the mean of each term of the reward at every evaluation; 0 for neither. See
             :class:`operant.benchmarks.episode_log.EpisodeLog`.
+        animated: False to draw no animation of the final policy, which takes half a second.
     """
 
     points: int = 10
     episodes: int = 64
     deterministic: bool = False
     recorded: int = 0
+    animated: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges.

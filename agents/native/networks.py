@@ -93,6 +93,11 @@ class ActorCritic(nn.Module):
             rows = self.core(rows, packed)
         return self._answers(rows)
 
+    def params(self, obs: Tensors) -> Tensor:
+        """Return the policy's params alone, (B, P): all that acting needs, without a memory."""
+        trunk = next(iter(self.mlp_extractor.values()))
+        return self._params(trunk(self.encoder(obs)))
+
     def step(self, obs: Tensors, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Take one step with a memory.
 
@@ -113,10 +118,13 @@ class ActorCritic(nn.Module):
 
     def _answers(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         latent = [trunk(rows) for trunk in self.mlp_extractor.values()]
-        params, values = self.action_net(latent[0]), self.value_net(latent[-1])
-        if self.log_std is not None:
-            params = torch.cat([params, self.log_std.expand_as(params)], 1)
-        return params, values
+        return self._params(latent[0]), self.value_net(latent[-1])
+
+    def _params(self, latent: Tensor) -> Tensor:
+        params: Tensor = self.action_net(latent)
+        if self.log_std is None:
+            return params
+        return torch.cat([params, self.log_std.expand_as(params)], 1)
 
 
 def _core(inputs: int, config: PPOConfig) -> Recurrence | None:

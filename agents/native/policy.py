@@ -79,7 +79,8 @@ class NativePolicy:
             )
         with computing(self._config.threads), torch.inference_mode():
             parts = self.model.encoder.tensors(obs, self._config.device)
-            params, _ = self.model(parts)
+            # What was compiled is the whole network; else its values need not be known here.
+            params = self.model(parts)[0] if self._config.compile else self.model.params(parts)
             return self._chosen(parts, params, deterministic, action_mask)
 
     def act_from(

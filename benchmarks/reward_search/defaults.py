@@ -48,7 +48,7 @@ DEFAULT = Training(
     total_steps=24 * 32 * 128,  # whole rollouts
     num_envs=128,
     gamma=0.99,
-    evaluation=Evaluation(points=6, episodes=32, recorded=12),
+    evaluation=Evaluation(points=5, episodes=32, recorded=12, animated=False),
     timeout_s=300.0,
 )
 """Chosen on SparseKey-8x8-v0: about 2 CPU-seconds of training; with a good dense reward at least

@@ -10,10 +10,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+from operant.benchmarks.reward_search.animation import draw, drawn
 from operant.benchmarks.reward_search.score import human_normalised
 from operant.benchmarks.reward_search.session import FIRST_REPORT_SEED
-from operant.benchmarks.store import GIF, read_run
-from operant.errors import CorruptRunError
 from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.search.fitness import fitness, score
 from operant.reward_design.llm.search.lineage import Lineage, LineageError
@@ -217,15 +216,32 @@ def _difference(before: str, after: str) -> tuple[str, ...]:
 def _gif(runs: Sequence[RunResult], results: Path | None) -> bytes | None:
     """Return the animation of the first run that has one."""
     for run in runs:
-        # A lineage may be foreign, and must not lead to other folders.
-        inside = run.folder and run.folder == Path(run.folder).name
-        if results is None or not inside or not (results / run.folder / GIF).is_file():
+        if results is None or not _is_inside(run.folder):
             continue
-        try:
-            return read_run(results / run.folder).gif
-        except CorruptRunError:
-            continue
+        found = drawn(results / run.folder)
+        if found is not None:
+            return found.read_bytes()
     return None
+
+
+def _is_inside(folder: str) -> bool:
+    """Return whether a folder lies among the runs: a foreign lineage must not lead elsewhere."""
+    return folder not in ("", "..") and folder == Path(folder).name
+
+
+def draw_all(records: Lineage, results: Path) -> None:
+    """Draw what a reader wants to look at: what was chosen, improved on, or compared."""
+    ends = [*records.all("round"), *records.all("end")]
+    wanted = {record.get("chosen") for record in ends}
+    for record in records.all("candidate"):
+        wanted.update(record["candidate"]["parents"])
+    for record in records.all("preference"):
+        wanted.update(str(record["name"]).split(" "))
+    left = wanted - {None}
+    for record in records.all("run"):
+        folder = str(record["result"]["folder"])
+        if record["candidate"] in left and _is_inside(folder):
+            left -= {record["candidate"]} if draw(results / folder) else set()
 
 
 def _preference(record: Mapping[str, Any]) -> Preference:

@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from operant.reward_design.base import DesignContext
 from operant.reward_design.llm.language.program import FactorProgram, compile_factors
+from operant.reward_design.llm.vectors import vector_size
 from operant.types import Feature, Features, Float, Obs
 
 MANY = 64
@@ -128,12 +129,6 @@ class FeatureInputs:
         told = [side[name] for side in (before, after) for name in self.reads]
         parts = [np.asarray(value, np.float64).reshape(len(value), -1) for value in told]
         return np.concatenate([*parts, _flat(self._acted, action)], axis=1)
-
-
-def vector_size(space: gym.Space[Any]) -> int:
-    """Return the length of what a program reads as a vector; 0 for what is none."""
-    flat = isinstance(space, spaces.Box) and len(space.shape) == 1
-    return int(space.shape[0]) if flat else 0  # type: ignore[index]  # a Box has a shape
 
 
 @functools.lru_cache(maxsize=32)  # designs of one run share what was compiled

@@ -54,7 +54,7 @@ class LaRe(ReturnDecomposition):
         if "inputs" in learning:
             raise TypeError("LaRe's inputs are the factors of its source; rd takes other inputs")
         super().__init__(loss=loss, **learning)
-        parse(Source(source), "factors")  # what the env's features decide is checked in setup()
+        parse(Source.of(source), "factors")  # what the env's features decide is checked in setup()
         self._source = source
 
     def _inputs_of(self, context: DesignContext) -> Inputs:

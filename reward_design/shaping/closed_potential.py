@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from operant.reward_design.llm.language.errors import Source
-from operant.reward_design.llm.language.parsing import parse
+from operant.reward_design.llm.language.parsing import features_of, parse
 from operant.reward_design.llm.language.program import PotentialProgram, compile_potential
 from operant.reward_design.shaping.potentials import Phi, Recipe
 from operant.types import Feature, Features, Float
@@ -28,13 +27,7 @@ def closed_recipe(source: str) -> Recipe:
         UnsafeRewardCodeError: If it is none; says where and why.
         ValueError: If it reads no feature.
     """
-    tree = parse(Source(source), "potential")
-    keys = [
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-    ]
-    reads = tuple(dict.fromkeys(key for key in keys if isinstance(key, str)))
+    reads = features_of(parse(Source.of(source), "potential"))
     if not reads:
         raise ValueError(
             'the potential reads no feature of the state, as in info["has_key"]; a potential of a '

@@ -10,7 +10,7 @@ import gymnasium as gym
 
 from operant.errors import OperantError
 from operant.reward_design.base import DesignContext, DesignSpec, RewardDesign
-from operant.reward_design.llm.designs.guarded import vector_size
+from operant.reward_design.llm.vectors import vector_size
 from operant.reward_design.llm.worker.layout import RowLayout
 from operant.reward_design.llm.worker.levels import Level
 from operant.reward_design.llm.worker.settings import WorkerSettings, encoded

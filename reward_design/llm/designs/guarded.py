@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.reward_design.llm.language.errors import RewardProgramError, Source
 from operant.reward_design.llm.language.evaluation import DEFAULT_CAP
-from operant.reward_design.llm.language.parsing import parse
+from operant.reward_design.llm.language.parsing import features_of, parse
 from operant.reward_design.llm.language.program import RewardProgram, SignProgram
 from operant.reward_design.llm.language.vocabulary import MEMORY
+from operant.reward_design.llm.vectors import vector_size
 from operant.types import Bool, Float, Int, Transition, take_rows
 
 OnError: TypeAlias = Literal["raise", "neutral", "clip"]
@@ -52,8 +51,8 @@ class GuardedProgram(RewardDesign, Generic[P]):
         if on_error not in self.policies:
             raise ValueError(f"on_error must be one of {self.policies}, got {on_error!r}")
         self._source, self._on_error, self._cap = source, on_error, cap
-        tree = parse(Source(source.replace("\r\n", "\n")), self.entry)
-        self._reads = _features_in(tree)
+        tree = parse(Source.of(source), self.entry)
+        self._reads = features_of(tree)
         self.spec = dataclasses.replace(
             self.spec,
             markov=tree.args.args[-1].arg != MEMORY,
@@ -152,27 +151,3 @@ class GuardedProgram(RewardDesign, Generic[P]):
         self, program: P, obs: Any, action: Any, next_obs: Any, info: dict[str, Float], mem: Float
     ) -> Float:
         """Return what a program says of some rows, (B, K)."""
-
-
-_VECTORS = (gym.spaces.Box, gym.spaces.MultiDiscrete, gym.spaces.MultiBinary)
-
-
-def vector_size(space: gym.Space[Any]) -> int:
-    """Return how many numbers a program sees of a member of a space; 0 if it is no vector.
-
-    >>> vector_size(gym.spaces.Box(-1.0, 1.0, (3,))), vector_size(gym.spaces.Discrete(3))
-    (3, 0)
-    """
-    shape = space.shape or ()
-    return shape[0] if isinstance(space, _VECTORS) and len(shape) == 1 else 0
-
-
-def _features_in(tree: ast.FunctionDef) -> tuple[str, ...]:
-    """Return the features that a program reads, before there is a table to check it against."""
-    keys = [
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-    ]
-    names = [key.removeprefix("prev_") for key in keys if isinstance(key, str)]
-    return tuple(dict.fromkeys(names))

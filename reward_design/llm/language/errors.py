@@ -73,6 +73,18 @@ class Source:
         self.text = text
         self.lines = text.split("\n")
 
+    @classmethod
+    def of(cls, text: str) -> Source:
+        """Return a text of any origin, with the line ends of other systems made ours.
+
+        Raises:
+            UnsafeRewardCodeError: If it is longer than a program may be.
+        """
+        if len(text) > MAX_CHARACTERS:  # before anything is done with it
+            message = f"the source has {len(text)} characters, more than {MAX_CHARACTERS}"
+            raise cls("").refusal("size", message, "shorten it", (1, 1))
+        return cls(text.replace("\r\n", "\n"))
+
     def refusal(
         self, code: str, message: str, hint: str = "", at: ast.AST | tuple[int, int] = (0, 0)
     ) -> UnsafeRewardCodeError:
@@ -103,6 +115,8 @@ class Source:
         return text.replace("\t", " ") if len(text) <= 200 and text.isascii() else ""
 
 
+MAX_CHARACTERS = 8192
+"""Longest source."""
 LONGEST_NAME = 60
 """Longest name for which others like it are looked for."""
 

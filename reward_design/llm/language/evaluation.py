@@ -58,7 +58,7 @@ class ClosedProgram:
         _require_size("action_size", action_size)
         self.source, self.backend, self.cap = source, backend, cap
         self.obs_size, self.action_size, self._features = obs_size, action_size, tuple(features)
-        text = Source(source.replace("\r\n", "\n"))
+        text = Source.of(source)
         tree = parse(text, self.entry)
         self._checked = check(tree, text, self._vocabulary([a.arg for a in tree.args.args]))
         self.identity = identity_of(tree)

@@ -14,8 +14,7 @@ import math
 import subprocess
 import sys
 
-from operant.reward_design.llm.language.errors import Source
-from operant.reward_design.llm.language.parsing import MAX_CHARACTERS
+from operant.reward_design.llm.language.errors import MAX_CHARACTERS, Source
 
 _STACK = 512 * 2**10  # bytes; the deepest programs of the language do with a quarter of it
 _MEMORY = 512 * 2**20

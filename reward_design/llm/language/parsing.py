@@ -14,14 +14,12 @@ from typing import Any
 from operant.reward_design.llm.language.errors import Source, UnsafeRewardCodeError
 from operant.reward_design.llm.language.vocabulary import MEMORY, OUTPUTS, PARAMETERS
 
-MAX_CHARACTERS = 8192
-"""Longest source."""
 MAX_NODES = 600
 """Most statements and expressions."""
 MAX_DEPTH = 40
 """Deepest nesting, of brackets in the text and of the tree."""
 
-_ALLOWED = (
+ALLOWED = (
     *(ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Return),
     *(ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.keyword),
     *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp),
@@ -30,6 +28,7 @@ _ALLOWED = (
     *(ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
     *(ast.Load, ast.Store),
 )
+"""Nodes of Python that are part of the language."""
 _OTHERS = {
     ast.Import: ("an import", "math is there without it; delete this line"),
     ast.ImportFrom: ("an import", "math is there without it; delete this line"),
@@ -75,6 +74,20 @@ def parse(source: Source, entry: str) -> ast.FunctionDef:
     return function
 
 
+def features_of(function: ast.FunctionDef) -> tuple[str, ...]:
+    """Return the features that a parsed program names, without ``prev_``, in order of first use.
+
+    They need not exist: no feature table is asked.
+    """
+    keys = [
+        node.slice.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+    ]
+    names = [key.removeprefix("prev_") for key in keys if isinstance(key, str)]
+    return tuple(dict.fromkeys(names))
+
+
 def identity_of(function: ast.FunctionDef) -> str:
     """Return the sha256 of a parsed program; comments, format and docstring do not change it."""
     return hashlib.sha256(json.dumps(_plain(function)).encode()).hexdigest()
@@ -96,9 +109,6 @@ def _plain(part: Any) -> Any:
 
 
 def _check_text(source: Source) -> None:
-    if len(source.text) > MAX_CHARACTERS:
-        message = f"the source has {len(source.text)} characters, more than {MAX_CHARACTERS}"
-        raise source.refusal("size", message, "shorten it", (1, 1))
     depth = 0
     for line, text in enumerate(source.lines, 1):
         for column, character in enumerate(text, 1):
@@ -195,7 +205,7 @@ def _check_nodes(function: ast.FunctionDef, source: Source, *, lists: bool) -> N
     while stack:
         node = stack.pop()
         at = node if hasattr(node, "lineno") else at
-        if not isinstance(node, _ALLOWED):
+        if not isinstance(node, ALLOWED):
             raise _not_allowed(node, source, at)
         match node:
             case ast.Return(ast.List(parts) | ast.Tuple(parts)) if lists:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from operant.reward_design.llm.budget import BudgetError
 from operant.reward_design.llm.search.feedback import failure, reflection, remarks
 from operant.reward_design.llm.search.parts import Prompt
 from operant.reward_design.llm.search.prompts import answered, opening
@@ -22,6 +23,7 @@ def eureka(
     samples: int = 16,
     seeds: Sequence[int] = (0,),
     parent_seeds: Sequence[int] = (0, 1),
+    final_seeds: Sequence[int] = (0, 1, 2, 3),
     feedback: Literal["reflection", "fitness", "none"] = "reflection",
 ) -> None:
     """Search by evolution with reward reflection.
@@ -32,6 +34,7 @@ def eureka(
         samples: Candidates per round, >= 1.
         seeds: Seeds on which each candidate is trained.
         parent_seeds: Seeds on which the best one is trained before others are made from it.
+        final_seeds: Seeds on which the best ones are trained before one is chosen in the end.
         feedback: What is told of the best one: how its training went, its fitness alone, or
             nothing, which is independent sampling: the control that evolution has to beat.
 
@@ -40,15 +43,15 @@ def eureka(
 
     Source: Eureka: Human-Level Reward Design via Coding Large Language Models (Ma et al., 2024),
     algorithm 1. Deviations: fitness is the success at the end of training, not its maximum; the
-    best candidate so far is improved, not the best of the round, and only after it was trained on
-    a second seed, so that it is not merely a lucky one.
+    best candidate so far is improved, not the best of the round; before a candidate counts as the
+    best it is trained on more seeds, so that it is not merely a lucky one.
     """
     require_counts(rounds=rounds, samples=samples, seeds=len(seeds))
     start = opening(search.task, search.view, search.form)
     prompt = Prompt(messages=start)
     for number in range(rounds):
         trials = search.train(search.ask(prompt, n=samples, round=number), seeds=seeds)
-        best = _best(search, parent_seeds)
+        best = _best(search, final_seeds if number + 1 == rounds else parent_seeds)
         search.choose(best, round=number)
         shown = best or next(iter(trials), None)
         if shown is not None and feedback != "none":
@@ -62,7 +65,10 @@ def _best(search: Search, seeds: Sequence[int]) -> Trial | None:
         best = fittest(list(search.trials.values()))
         if best is None or {*seeds} <= {result.seed for result in best.results}:
             return best
-        search.train([best], seeds=seeds)
+        try:
+            search.train([best], seeds=seeds)
+        except BudgetError:
+            return best
     known = [t for t in search.trials.values() if {*seeds} <= {r.seed for r in t.results}]
     return fittest(known) or fittest(list(search.trials.values()))
 

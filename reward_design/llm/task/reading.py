@@ -19,6 +19,7 @@ from operant.reward_design.llm.task.documentation import (
     without_rewards,
 )
 from operant.reward_design.llm.task.spec import Element, ObsView, TaskSpec
+from operant.reward_design.llm.vectors import vector_size
 from operant.types import Card
 
 
@@ -73,7 +74,7 @@ def view_of(env: gym.Env[Any, Any]) -> ObsView:
     wrapped = seen != env.unwrapped.observation_space
     if card is not None:
         _check_card(card, env.unwrapped.observation_space, env.unwrapped.action_space)
-    obs_size, action_size = _length(seen), _action_size(acts)
+    obs_size, action_size = vector_size(seen), _action_size(acts)
     about_obs = "" if wrapped else documented.get("observation space", "")
     about_action = documented.get("action space", "")
     if card is not None:
@@ -111,7 +112,7 @@ def check_view(
         ViewError: If a size or a name differs; says which.
     """
     pairs = {
-        "numbers in an observation": (view.obs_size, _length(observation_space)),
+        "numbers in an observation": (view.obs_size, vector_size(observation_space)),
         "numbers in an action": (view.action_size, _action_size(action_space)),
     }
     if view.actions:
@@ -178,20 +179,12 @@ def _elements(
     )
 
 
-_VECTORS = (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)
-
-
-def _length(space: gym.Space[Any]) -> int:
-    """Return the length of a vector, 0 for anything else."""
-    return space.shape[0] if isinstance(space, _VECTORS) and len(space.shape or ()) == 1 else 0
-
-
 def _action_size(space: gym.Space[Any]) -> int:
     if isinstance(space, spaces.Discrete) or space.shape == ():
         return 0
-    if not _length(space):
+    if not vector_size(space):
         raise ValueError(f"programs read actions that are a number or a vector, got {space}")
-    return _length(space)
+    return vector_size(space)
 
 
 def _choices(space: gym.Space[Any]) -> int:

@@ -12,10 +12,10 @@ import math
 from collections.abc import Mapping
 
 from operant.reward_design.llm.language.checking import MAX_LOOPS, MAX_TURNS
+from operant.reward_design.llm.language.errors import MAX_CHARACTERS
 from operant.reward_design.llm.language.expressions import MAX_LITERAL_EXPONENT, MAX_NUMBER
 from operant.reward_design.llm.language.parsing import (
-    _ALLOWED,
-    MAX_CHARACTERS,
+    ALLOWED,
     MAX_DEPTH,
     MAX_NODES,
 )
@@ -161,7 +161,7 @@ _OPERATORS: Mapping[type[ast.AST], str] = {
 
 def _words(known: Mapping[type[ast.AST], str]) -> list[str]:
     """Return the words for those parts of Python that the language has."""
-    return [word for node, word in known.items() if node in _ALLOWED]
+    return [word for node, word in known.items() if node in ALLOWED]
 
 
 def _reads(form: Form) -> str:

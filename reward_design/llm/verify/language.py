@@ -33,7 +33,7 @@ class LanguageCheck:
             case.program = compile_form(case.source, case.form, case.ground.view)
         except UnsafeRewardCodeError as error:
             return [Finding.of_error(self.name, error)]
-        cost = operations(parse(Source(case.source.replace("\r\n", "\n")), case.form))
+        cost = operations(parse(Source.of(case.source), case.form))
         case.summary["operations"] = cost
         if cost <= MANY:
             return []

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from operant.reward_design.llm.findings import Finding
-from operant.reward_design.llm.language.parsing import MAX_CHARACTERS
+from operant.reward_design.llm.language.errors import MAX_CHARACTERS
 from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS
 from operant.reward_design.llm.providers.protocol import FinishReason
 from operant.reward_design.llm.search.candidate import Form

@@ -94,6 +94,7 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
     """Search for a reward: programs are written, checked, trained on, compared and improved."""
     from operant.benchmarks.reward_search.report import write_search_report
     from operant.benchmarks.reward_search.session import judge, open_search, run
+    from operant.benchmarks.reward_search.story import draw_all
     from operant.cli import INTERRUPTED, NOTHING_FOUND, OK
     from operant.cli.named import make_env
     from operant.cli.output import console, program, shown
@@ -130,6 +131,7 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
         return INTERRUPTED
     finally:
         trainer.close()
+    draw_all(search.parts.lineage, folder / "runs")
     page = write_search_report(search.parts.lineage.path)
     _tell(outcome, found, beside)
     console.print(

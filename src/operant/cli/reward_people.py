@@ -38,23 +38,18 @@ def gif_of(trial: Trial, runs: Path) -> Path:
     """Return an animation of the final policy of a candidate, drawn now if there is none.
 
     Raises:
-        ValueError: If the world cannot draw itself.
+        ValueError: If there is no run, or the world cannot draw itself.
     """
-    from operant.benchmarks.files import write_atomic
-    from operant.benchmarks.gif import record_episode
-    from operant.benchmarks.playback import load_run
+    from operant.benchmarks.reward_search.animation import draw
 
     run = trial.representative
-    if run is None:
-        raise ValueError(f"{trial.name} has no run to be shown")
-    path = runs / run.folder / "shown.gif"
-    if not path.exists():
-        spec, policy = load_run(runs / run.folder)
-        picture = record_episode(spec, policy, deterministic=False)
-        if picture is None:
-            raise ValueError(f"{spec.env_id} cannot draw itself, so nobody can judge it by looking")
-        write_atomic(path, picture)
-    return path
+    found = None if run is None else draw(runs / run.folder)
+    if found is None:
+        raise ValueError(
+            f"there is nothing to look at for {trial.name}: its world cannot draw itself, or its "
+            "run is damaged; search with --ask nobody"
+        )
+    return found
 
 
 class TerminalJudge:

@@ -67,7 +67,7 @@ def opened(folder: Path, trainer: Known, **limits: float) -> Any:
 def test_what_was_found_is_judged_with_fresh_seeds_beside_its_controls(tmp_path: Path) -> None:
     trainer = Known()
     search = opened(tmp_path, trainer)
-    outcome = run_search(eureka, search, rounds=1, samples=2, parent_seeds=(0,))
+    outcome = run_search(eureka, search, rounds=1, samples=2, parent_seeds=(0,), final_seeds=(0,))
     trainer.jobs.clear()
     found = judge(PLAN, search, outcome)
     seeds = range(FIRST_REPORT_SEED, FIRST_REPORT_SEED + 3)
@@ -88,7 +88,7 @@ def test_what_was_found_is_judged_with_fresh_seeds_beside_its_controls(tmp_path:
 def test_nothing_is_judged_that_the_budget_does_not_allow(tmp_path: Path) -> None:
     trainer = Known()
     search = opened(tmp_path, trainer, env_steps=30)
-    outcome = run_search(eureka, search, rounds=1, samples=2, parent_seeds=(0,))
+    outcome = run_search(eureka, search, rounds=1, samples=2, parent_seeds=(0,), final_seeds=(0,))
     assert outcome.chosen is not None
     assert judge(PLAN, search, outcome).arms == Arms()
     assert len(trainer.jobs) == 1
@@ -108,9 +108,9 @@ def test_a_search_is_continued_only_as_the_same_one(tmp_path: Path) -> None:
 
 def test_a_scripted_search_that_is_continued_does_not_begin_its_texts_anew(tmp_path: Path) -> None:
     search = opened(tmp_path, Known())
-    run_search(eureka, search, rounds=1, samples=1, parent_seeds=(0,))
+    run_search(eureka, search, rounds=1, samples=1, parent_seeds=(0,), final_seeds=(0,))
     again = opened(tmp_path, Known())
-    outcome = run_search(eureka, again, rounds=2, samples=1, parent_seeds=(0,))
+    outcome = run_search(eureka, again, rounds=2, samples=1, parent_seeds=(0,), final_seeds=(0,))
     assert [trial.candidate.reply for trial in outcome.trials] == [GOOD, "no program"]
 
 

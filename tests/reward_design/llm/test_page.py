@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from operant.reward_design.llm.language import checking, expressions, parsing, vocabulary
+from operant.reward_design.llm.language import checking, errors, expressions, parsing, vocabulary
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reward_language.md").read_text()
 
@@ -33,7 +33,7 @@ def test_the_python_of_the_page_prints_what_the_page_shows(tmp_path):
 def test_the_page_lists_the_functions_and_the_limits():
     for name in vocabulary.FUNCTIONS:
         assert re.search(rf"`[^`]*\b{name.removeprefix('math.')}\b[^`]*`", PAGE), name
-    limits = (parsing.MAX_CHARACTERS, parsing.MAX_NODES, parsing.MAX_DEPTH, checking.MAX_TURNS)
+    limits = (errors.MAX_CHARACTERS, parsing.MAX_NODES, parsing.MAX_DEPTH, checking.MAX_TURNS)
     limits += (checking.MAX_LOOPS, expressions.MAX_LITERAL_EXPONENT, vocabulary.MAX_ARGUMENTS)
     limits += (vocabulary.MAX_MEMORY, vocabulary.OUTPUTS["factors"][1])
     for limit in limits:

@@ -12,7 +12,8 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from operant.reward_design.llm.language.parsing import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
+from operant.reward_design.llm.language.errors import MAX_CHARACTERS
+from operant.reward_design.llm.language.parsing import MAX_DEPTH, MAX_NODES
 from operant.reward_design.llm.providers.mutate.terms import (
     ONE,
     Term,

@@ -8,7 +8,7 @@ import gymnasium as gym
 import pytest
 
 from operant.reward_design.llm import compile_factors, compile_potential, compile_reward
-from operant.reward_design.llm.language import parsing
+from operant.reward_design.llm.language import errors, parsing
 from operant.reward_design.llm.language.vocabulary import FUNCTIONS
 from operant.reward_design.llm.search.candidate import Form
 from operant.reward_design.llm.search.forms import FORMS
@@ -86,7 +86,7 @@ def test_the_rules_say_all_that_the_check_allows(form: Form) -> None:
     assert FORMS[form].signature in text
     for name in FUNCTIONS:
         assert name in text
-    for number in (parsing.MAX_CHARACTERS, parsing.MAX_NODES, parsing.MAX_DEPTH, "4096", "1e+12"):
+    for number in (errors.MAX_CHARACTERS, parsing.MAX_NODES, parsing.MAX_DEPTH, "4096", "1e+12"):
         assert str(number) in text
     assert ("mem[0]" in text) == (form != "potential")
     assert ("prev_name" in text) == (form != "potential")
@@ -96,8 +96,8 @@ def test_the_rules_say_all_that_the_check_allows(form: Form) -> None:
 def test_every_statement_and_operator_of_the_language_has_a_word() -> None:
     said = {*rendering._STATEMENTS, *rendering._OPERATORS}
     words = (ast.stmt, ast.operator, ast.cmpop, ast.boolop)
-    assert said - {ast.Not} == {node for node in parsing._ALLOWED if issubclass(node, words)}
-    assert said <= set(parsing._ALLOWED)
+    assert said - {ast.Not} == {node for node in parsing.ALLOWED if issubclass(node, words)}
+    assert said <= set(parsing.ALLOWED)
 
 
 def test_the_rules_are_true_of_the_language() -> None:
