@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -21,12 +22,23 @@ from operant.types import Bool, Float, Int, Transition, take_rows
 
 OnError: TypeAlias = Literal["raise", "neutral", "clip"]
 """What a design does where its program fails."""
-MANY = 64
+MANY = 32
 """Rows from which on compiling a program, about a second once, is worth it."""
 MAX_FAILURES = 10
 """Transitions without a result at which a program is disqualified."""
 
 P = TypeVar("P", RewardProgram, SignProgram)
+
+
+def compiled(make: type[P], source: str, **arguments: Any) -> P:
+    """Return a program, the same object for the same text: it remembers nothing by itself."""
+    program: P = _made(make, source, **arguments)
+    return program
+
+
+@functools.lru_cache(maxsize=16)  # an evaluation makes a new design of what training compiled
+def _made(make: Any, source: str, **arguments: Any) -> Any:
+    return make(source, **arguments)
 
 
 class GuardedProgram(RewardDesign, Generic[P]):

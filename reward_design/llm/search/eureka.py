@@ -12,7 +12,7 @@ from operant.reward_design.llm.search.prompts import answered, opening
 from operant.reward_design.llm.search.search import Search, fittest, require_counts
 from operant.reward_design.llm.search.trial import Trial
 
-LOOKS = 3
+LOOKS = 6
 """Most candidates per round that are trained on more seeds to find the best."""
 
 
