@@ -32,7 +32,7 @@ P = TypeVar("P", RewardProgram, SignProgram)
 
 def compiled(make: type[P], source: str, **arguments: Any) -> P:
     """Return a program, the same object for the same text: it remembers nothing by itself."""
-    program: P = _made(make, source, **arguments)
+    program: P = _made(make, source, **arguments)  # type: ignore[arg-type]  # classes can be hashed
     return program
 
 

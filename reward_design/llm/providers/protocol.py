@@ -127,6 +127,9 @@ class Completion:
 class Provider(Protocol):
     """Writes text.
 
+    One that learns by itself also has ``learn(reports)``, which is called after each round of a
+    search that hides nothing, with what is known of its candidates; also when it is continued.
+
     Attributes:
         kind: Where its text comes from.
         name: What is written into lineages: ``"openai:gpt-5"``, ``"mutate"``; never a key.

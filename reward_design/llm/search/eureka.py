@@ -12,8 +12,8 @@ from operant.reward_design.llm.search.prompts import answered, opening
 from operant.reward_design.llm.search.search import Search, fittest, require_counts
 from operant.reward_design.llm.search.trial import Trial
 
-LOOKS = 6
-"""Most candidates per round that are trained on more seeds to find the best."""
+LOOKS = 4
+"""How often per round the two best are trained on more seeds to find the best."""
 
 
 def eureka(
@@ -54,23 +54,33 @@ def eureka(
         best = _best(search, final_seeds if number + 1 == rounds else parent_seeds)
         search.choose(best, round=number)
         shown = best or next(iter(trials), None)
+        if feedback != "none":
+            search.tell([search.trials[trial.name] for trial in trials])
         if shown is not None and feedback != "none":
             said = _said(shown, feedback)
             prompt = Prompt(messages=answered(start, shown, said), reports=(shown.report(),))
 
 
 def _best(search: Search, seeds: Sequence[int]) -> Trial | None:
-    """Return the best candidate that stays the best when it is trained on more seeds."""
+    """Return the best candidate that stays the best when it is trained on more seeds.
+
+    The runner-up is trained with it, as it may be the next best, and machines have several cores.
+    """
+
+    def is_known(trial: Trial) -> bool:
+        return {*seeds} <= {result.seed for result in trial.results}
+
     for _ in range(LOOKS):
-        best = fittest(list(search.trials.values()))
-        if best is None or {*seeds} <= {result.seed for result in best.results}:
+        trials = list(search.trials.values())
+        best = fittest(trials)
+        if best is None or is_known(best):
             return best
+        second = fittest([trial for trial in trials if trial.name != best.name])
         try:
-            search.train([best], seeds=seeds)
+            search.train([t for t in (best, second) if t and not is_known(t)], seeds=seeds)
         except BudgetError:
             return best
-    known = [t for t in search.trials.values() if {*seeds} <= {r.seed for r in t.results}]
-    return fittest(known) or fittest(list(search.trials.values()))
+    return fittest([t for t in search.trials.values() if is_known(t)]) or best
 
 
 def _said(trial: Trial, feedback: str) -> str:

@@ -256,6 +256,12 @@ class Search:
             result={**_plain(result), "episodes": []},  # they lie in the run's folder
         )
 
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Tell a provider that learns how candidates did; others know what prompts show them."""
+        learn = getattr(self.parts.provider, "learn", None)
+        if learn is not None:
+            learn([trial.report() for trial in trials])
+
     # ---- judging ----------------------------------------------------------------------------
 
     def prefers_first(self, judge: PairJudge, first: Trial, second: Trial) -> bool:

@@ -21,6 +21,8 @@ STAGE = "reply"
 _FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)")
 _DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(([^)]{0,400})", re.MULTILINE)
 _IMPORT = re.compile(r"\s*import\s+math\s*(?:#.*)?$")
+LONGEST_REPLY = 100_000
+"""Characters of a reply that is read at all; a program has 8 thousand."""
 _SHOWN = 200
 """Characters of a reply that a finding quotes."""
 
@@ -114,6 +116,9 @@ def _nothing_wanted(
 
 def _no_answer(text: str, finish_reason: FinishReason) -> Finding | None:
     """Return why there is nothing to look for code in, or None."""
+    if len(text) > LONGEST_REPLY:
+        message = f"the reply has {len(text)} characters, more than {LONGEST_REPLY}"
+        return _finding("too long", message, "say less, and write one program")
     said = {"reply": text.strip()[:_SHOWN]}
     if finish_reason == "refused":
         hint = "write the program; it only computes numbers in a simulation"

@@ -113,8 +113,10 @@ def test_the_parent_is_the_best_so_far_and_was_trained_twice(
         ("r0s1",),
         ("r0s1",),
     ]
-    # Six candidates, the two that looked best once more, and in the end two more of the winner.
-    assert len(oracle.jobs) == 10
+    jobs = [(job.name, job.seed) for job in oracle.jobs]
+    # The two best once more, and in the end twice more.
+    assert [job for job in jobs if job[1] == 1] == [("r0s0", 1), ("r0s1", 1)]
+    assert len(jobs) == 12
 
 
 def test_independent_samples_are_asked_the_same_question_every_time(
@@ -124,6 +126,21 @@ def test_independent_samples_are_asked_the_same_question_every_time(
     run_search(eureka, search, rounds=2, samples=2, feedback="none")
     assert writer.requests[0].messages == writer.requests[1].messages
     assert [request.first_sample for request in writer.requests] == [0, 2]
+
+
+def test_a_provider_that_learns_is_told_of_all_candidates_also_when_continued(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    texts = [fenced(w) for w in (0.1, 0.2, 0.3)]
+    for left in (texts, []):  # the second time, everything comes from the lineage
+        search, writer, _ = make_search(left, success, folder="told")
+        told: list[list[float]] = []
+        writer.learn = lambda reports, told=told: told.append([r.fitness for r in reports])
+        run_search(eureka, search, rounds=3, samples=1)
+        assert told == [[0.1], [0.2], [0.3]]
+    search, writer, _ = make_search(texts, success, folder="secret")
+    writer.learn = lambda reports: pytest.fail("independent samples are told nothing")
+    run_search(eureka, search, rounds=3, samples=1, feedback="none")
 
 
 def test_equal_programs_are_trained_once(

@@ -111,3 +111,9 @@ def test_hostile_text_takes_no_time() -> None:
     ):
         assert rejects(read_reply(text, "stop", "reward")[1])
     assert rejects(read_reply("(\n" * 100_000 + CODE + "```", "stop", "reward")[1])
+
+
+def test_a_reply_that_is_far_too_long_is_not_read() -> None:
+    source, findings = read_reply("\n" * 200_000, "stop", "reward")
+    assert source == ""
+    assert [finding.code for finding in findings] == ["too long"]
