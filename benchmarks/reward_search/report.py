@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def render(story: Story) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(percent=_percent, gif_uri=_gif_uri, score=score, mean_score=mean_score)
+    scale = Scale.of(story)
+    env.filters.update(percent=scale.words, gif_uri=_gif_uri, score=score, mean_score=mean_score)
     chosen = story.chosen
     ids = {each.name: f"c{number}" for number, each in enumerate(story.candidates)}
     page: str = env.get_template("search.html.j2").render(
@@ -88,10 +90,11 @@ def render(story: Story) -> str:
         dark=DARK,
         facts=_facts(story),
         spent=_spent(story.end.get("budget", {})),
-        tree=svg.tree([_node(each, ids[each.name], chosen) for each in story.candidates]),
-        cards=[_card(each, ids) for each in story.candidates],
+        tree=svg.tree([_node(each, ids[each.name], chosen, scale) for each in story.candidates]),
+        cards=[_card(each, ids, scale) for each in story.candidates],
+        goal=scale.goal,
         galleries=_galleries(story),
-        arms=_arms(story),
+        arms=_arms(story, scale),
         states=STATES,
         missing=MISSING,
     )
@@ -132,21 +135,22 @@ def _amount(value: float) -> str:
     return steps(int(value)) if value >= 1000 else f"{value:.4g}"
 
 
-def _node(each: Shown, anchor: str, chosen: Shown | None) -> svg.Node:
+def _node(each: Shown, anchor: str, chosen: Shown | None, scale: Scale) -> svg.Node:
     why = f": {each.error.stage}, {each.error.message}" if each.error is not None else ""
     return svg.Node(
         name=each.name,
         anchor=anchor,
         round=each.round,
         parents=each.parents,
-        fitness=each.fitness,
+        fitness=scale.place(each.fitness),
+        label=scale.words(each.fitness),
         kind=each.state,
         chosen=each is chosen,
         words=f"{each.name}, {STATES[each.state]}{why}",
     )
 
 
-def _card(each: Shown, ids: Mapping[str, str]) -> Mapping[str, Any]:
+def _card(each: Shown, ids: Mapping[str, str], scale: Scale) -> Mapping[str, Any]:
     """Return what the template shows of a candidate."""
     ended_well = [run for run in (*each.runs, *each.fresh) if run.status == "ok"]
     first = ended_well[0] if ended_well else None
@@ -155,9 +159,9 @@ def _card(each: Shown, ids: Mapping[str, str]) -> Mapping[str, Any]:
         "anchor": ids[each.name],
         "parents": [(name, ids.get(name, "")) for name in each.parents],
         "success": svg.curves(
-            [run.success for run in ended_well],
-            f"True success of {each.name} over training, a line per seed",
-            limits=(0.0, 1.0),
+            [getattr(run, run.metric) for run in ended_well],
+            f"{scale.goal} of {each.name} over training, a line per seed",
+            limits=scale.limits,
         )
         if ended_well
         else "",
@@ -193,7 +197,7 @@ def _galleries(story: Story) -> list[Mapping[str, Any]]:
     ]
 
 
-def _arms(story: Story) -> list[tuple[str, str, list[str]]]:
+def _arms(story: Story, scale: Scale) -> list[tuple[str, str, list[str]]]:
     """Return name, mean and single scores of what was trained on fresh seeds."""
     chosen = story.chosen
     arms = dict(story.baselines)
@@ -202,15 +206,50 @@ def _arms(story: Story) -> list[tuple[str, str, list[str]]]:
     return [
         (
             ARMS.get(name, name),
-            _percent(mean_score(runs)),
-            [_percent(score(run)) if run.status == "ok" else run.status for run in runs],
+            scale.words(mean_score(runs)),
+            [scale.words(score(run)) if run.status == "ok" else run.status for run in runs],
         )
         for name, runs in arms.items()
     ]
 
 
-def _percent(value: float | None) -> str:
-    return MISSING if value is None else percent(value)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """What scores of a search are, and how they are shown.
+
+    Attributes:
+        goal: Name of what is scored.
+        low: Lowest score.
+        high: Highest score.
+    """
+
+    goal: str
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, story: Story) -> Scale:
+        """Return the scale of a search: success in percent, or returns as they came out."""
+        runs = [run for each in story.candidates for run in each.runs if run.status == "ok"]
+        if all(run.metric == "success" for run in runs):
+            return cls(goal="True success", low=0.0, high=1.0)
+        known = [each.fitness for each in story.candidates if each.fitness is not None]
+        return cls(goal="True return", low=min(known, default=0.0), high=max(known, default=1.0))
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Limits of a curve; None for its own."""
+        return (0.0, 1.0) if self.goal == "True success" else None
+
+    def words(self, value: float | None) -> str:
+        """Return a score as it is read."""
+        if value is None:
+            return MISSING
+        return percent(value) if self.goal == "True success" else f"{value:.4g}"
+
+    def place(self, value: float | None) -> float | None:
+        """Return where a score lies between the lowest and the highest, in [0, 1]."""
+        return None if value is None else (value - self.low) / ((self.high - self.low) or 1.0)
 
 
 def _gif_uri(gif: bytes) -> Markup:

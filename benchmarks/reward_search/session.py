@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ CONTROL = "iid"
 """The method that others are compared with; also the name of its folder inside theirs."""
 OTHER_SAMPLES = 1_000_000
 """Index of the first sample of a control whose samples must be other ones."""
+_COUNTS = {"rounds", "samples"}
+_PEOPLE = {"judge", "commentator"}
 FIRST_REPORT_SEED = 1000
 """Seeds from here on are never searched with."""
 
@@ -72,6 +75,15 @@ class Plan:
                 f"form must be one of {', '.join(self.row.forms)} for the method {self.method}, "
                 f"got {self.form!r}"
             )
+        allowed = [*inspect.signature(methods().load(self.method)).parameters][1:]
+        for name, value in self.options.items():
+            if name not in allowed:
+                raise ValueError(
+                    f"the method {self.method} has no option {name!r}; it has "
+                    f"{', '.join(sorted(set(allowed) - _PEOPLE - {*self.row.kwargs}))}"
+                )
+            if name in _COUNTS and value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}")
         if self.report_seeds < 0:
             raise ValueError(f"report_seeds must be >= 0, got {self.report_seeds}")
 
@@ -195,11 +207,13 @@ def judge(plan: Plan, search: Search, outcome: Outcome) -> Judgement:
     designs = {"found": (candidate.name, *candidate.design()), "sparse": ("none", "none", {})}
     if expert is not None:
         designs["human"] = ("human", expert, {})
-    try:
-        arms = {arm: search.train_on(*named, seeds=seeds) for arm, named in designs.items()}
+    try:  # all or nothing: a comparison needs all of it
+        trainer = search.parts.trainer
+        search.parts.budget.require(env_steps=len(designs) * len(seeds) * trainer.env_steps)
     except BudgetError as error:
         search.parts.told(str(error))
         return made
+    arms = {arm: search.train_on(*named, seeds=seeds) for arm, named in designs.items()}
     scores_of = {arm: _scores(results) for arm, results in arms.items()}
     return dataclasses.replace(made, arms=Arms(**scores_of))
 
@@ -217,7 +231,16 @@ def control(plan: Plan, search: Search, trainer: SuiteTrainer, folder: Path) -> 
     # Whoever answers for nothing may be asked for the same samples again: they are trained once.
     first = 0 if search.parts.provider.kind == "mutation" else OTHER_SAMPLES
     lineage = Lineage(folder / CONTROL / LINEAGE)
-    parts = dataclasses.replace(search.parts, lineage=lineage, first_sample=first)
+    provider = search.parts.provider
+    if isinstance(provider, Scripted):
+        provider.skip(sum(1 for _ in lineage.all("reply")))
+    afresh = getattr(provider, "afresh", None)  # what it learned from the other search must go
+    parts = dataclasses.replace(
+        search.parts,
+        lineage=lineage,
+        first_sample=first,
+        provider=provider if afresh is None else afresh(),
+    )
     again = _claimed(beside, parts, trainer)
     return judge(beside, again, run(beside, again))
 

@@ -26,7 +26,8 @@ class Node:
         anchor: Id of its card on the page.
         round: Column, from 0.
         parents: Names of the candidates it was made from.
-        fitness: In [0, 1], or None.
+        fitness: How full its disc is, in [0, 1]; None for an empty one without a label.
+        label: Its fitness in words.
         kind: ``"trained"``, ``"failed"``, ``"rejected"`` or ``"untried"``.
         chosen: Whether the search proposes it.
         words: What is known of it, shown on hover.
@@ -37,6 +38,7 @@ class Node:
     round: int
     parents: tuple[str, ...]
     fitness: float | None
+    label: str
     kind: str
     chosen: bool
     words: str
@@ -128,7 +130,7 @@ def _mark(node: Node, x: float, y: float) -> Markup:
     ]
     if node.chosen:
         drawn.append(Markup('<circle class="ring" cx="{:g}" cy="{:g}" r="12.5"/>').format(x, y))
-    score = "" if node.fitness is None else f" {100 * node.fitness:.0f} %"
+    score = "" if node.fitness is None else f" {node.label}"
     return Markup(
         '<a href="#{}"><title>{}</title>{}<text x="{:g}" y="{:g}">{}<tspan>{}</tspan></text></a>'
     ).format(node.anchor, node.words, Markup("").join(drawn), x + 17, y + 4, node.name, score)

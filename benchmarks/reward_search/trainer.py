@@ -21,9 +21,12 @@ from operant.benchmarks.reward_search.told import result_of
 from operant.benchmarks.reward_search.worker import Ending, execute
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.benchmarks.store import RunDirectory, quarantine, read_run
-from operant.errors import CorruptRunError, InterruptedRunError
+from operant.errors import CorruptRunError, InterruptedRunError, OperantError
 from operant.reward_design.llm.search.results import Job, Metric, RunResult
 from operant.reward_design.llm.task.reading import view_of
+
+LONGEST_EPISODE = 10_000
+"""Steps in which an env that is not ours must show the end of an episode."""
 
 
 class SuiteTrainer:
@@ -97,6 +100,8 @@ class SuiteTrainer:
         env = gym.make(env_id, **self._base.env_kwargs)
         self._actions = view_of(env).actions
         card = getattr(env.unwrapped, "card", None)
+        if card is None:
+            _require_success(env)
         scored = card is None or card.metric == "success"
         self._metric: Metric = "success" if scored else "true_return"
         env.close()
@@ -226,6 +231,27 @@ class SuiteTrainer:
             error=ending.error,
             env_steps=ending.env_steps,
             folder=folder,
+        )
+
+
+def _require_success(env: gym.Env[Any, Any]) -> None:
+    """Check that an env says at the end of an episode whether it succeeded.
+
+    Raises:
+        OperantError: If it does not, or no episode ended.
+    """
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    for _ in range(LONGEST_EPISODE):
+        *_, terminated, truncated, info = env.step(env.action_space.sample())
+        if terminated or truncated:
+            break
+    else:
+        info = {}
+    if "success" not in info:
+        raise OperantError(
+            f"{env.spec.id if env.spec else env} does not report info['success'] at the end of an "
+            "episode, by which candidates are scored; wrap the env so that its last info has it"
         )
 
 

@@ -9,7 +9,7 @@ from operant.reward_design.llm.budget import BudgetError
 from operant.reward_design.llm.search.feedback import failure, reflection, remarks
 from operant.reward_design.llm.search.parts import Prompt
 from operant.reward_design.llm.search.prompts import answered, opening
-from operant.reward_design.llm.search.search import Search, fittest, require_counts
+from operant.reward_design.llm.search.search import Search, TrainerError, fittest, require_counts
 from operant.reward_design.llm.search.trial import Trial
 
 LOOKS = 4
@@ -78,7 +78,7 @@ def _best(search: Search, seeds: Sequence[int]) -> Trial | None:
         second = fittest([trial for trial in trials if trial.name != best.name])
         try:
             search.train([t for t in (best, second) if t and not is_known(t)], seeds=seeds)
-        except BudgetError:
+        except (BudgetError, TrainerError):
             return best
     return fittest([t for t in search.trials.values() if is_known(t)]) or best
 

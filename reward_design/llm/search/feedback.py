@@ -28,7 +28,7 @@ def reflection(trial: Trial) -> str:
     curves = {
         f"{_GOAL[run.metric]} (the goal; not part of your program)": getattr(run, run.metric),
         "episode length": run.length,
-        **{f"term {name}, mean per step": values for name, values in run.terms.items()},
+        **{f"term {name}, mean per step": values for name, values in trial.terms.items()},
     }
     return "\n".join(
         [
@@ -45,10 +45,8 @@ def traces(trial: Trial) -> str:
 
     Source: ICPL: Few-shot In-context Preference Learning via LLMs (Yu et al., 2024), reward traces.
     """
-    run = trial.representative
-    if run is None or not run.terms:
-        return "No terms were recorded."
-    return "\n".join(_table({f"term {name}": values for name, values in run.terms.items()}))
+    told = _table({f"term {name}": values for name, values in trial.terms.items()})
+    return "\n".join(told) or "No terms were recorded."
 
 
 def difference(before: Trial, after: Trial) -> str:

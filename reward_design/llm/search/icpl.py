@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from operant.reward_design.llm.budget import BudgetError
+from operant.reward_design.llm.providers.protocol import ProviderError
 from operant.reward_design.llm.search.feedback import difference, traces
 from operant.reward_design.llm.search.parts import Prompt
 from operant.reward_design.llm.search.people import HiddenFitness, PairJudge
@@ -25,9 +27,10 @@ def icpl(
 ) -> None:
     """Search by preferences: no number that tells how well the task is solved is in any prompt.
 
-    With all candidates trained, ``2 (samples - 1) rounds - 1`` pairs are judged: ``samples - 1``
-    for the best of a round, ``samples - 2`` for the worst of the others, and one to compare the
-    best of a later round with the best so far. Nobody is asked about the same pair twice.
+    With all candidates trained, ``2 (samples - 1) rounds - 1`` comparisons are made: of each round
+    ``samples - 1`` for the best and ``samples - 2`` for the worst of the others, and one of the
+    best of a later round with the best so far. The judge is asked at most that often: once for
+    each pair.
 
     Args:
         search: The parts.
@@ -72,7 +75,12 @@ def _trained(
         missing = samples - len(trained)
         if missing == 0:
             break
-        asked = search.train(search.ask(prompt, n=missing, round=number), seeds=seeds)
+        try:
+            asked = search.train(search.ask(prompt, n=missing, round=number), seeds=seeds)
+        except (BudgetError, ProviderError):
+            if not trained:
+                raise
+            break  # those that there are can still be judged
         trained += [trial for trial in asked if trial.fitness is not None]
     return trained
 

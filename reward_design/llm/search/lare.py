@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from operant.reward_design.llm.budget import BudgetError
+from operant.reward_design.llm.providers.protocol import ProviderError
 from operant.reward_design.llm.search.parts import Prompt
 from operant.reward_design.llm.search.prompts import extended, opening, union
 from operant.reward_design.llm.search.search import Search, fittest, require_counts
@@ -46,9 +48,15 @@ def lare(
             temperature=MERGE_TEMPERATURE,
             purpose="merge",
         )
-    merged = usable[0] if len(usable) == 1 else written(search, merge, round=1, repairs=repairs)
-    if not merged.accepted and usable:  # a proposal that works is better than a union that does not
-        merged = usable[0]
-    if merged.accepted:
+    merged = usable[0] if usable else None
+    if len(usable) != 1:
+        try:
+            union_of = written(search, merge, round=1, repairs=repairs)
+        except (BudgetError, ProviderError):
+            if merged is None:
+                raise
+        else:  # a proposal that works is better than a union that does not
+            merged = union_of if union_of.accepted or merged is None else merged
+    if merged is not None and merged.accepted:
         search.train([merged], seeds=seeds)
     search.choose(fittest(list(search.trials.values())), round=1)

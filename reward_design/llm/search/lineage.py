@@ -109,17 +109,19 @@ def _finite(value: Any) -> Any:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Read the records of a file; a last line that was cut off is left out."""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    *lines, _unfinished = path.read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line) if line else None
-        except ValueError:
-            if number == len(lines):  # the process died while it wrote this
-                return
+        except (ValueError, RecursionError):
             raise LineageError(f"{path}, line {number}: this is not JSON") from None
         if record is None:
             continue
-        if not (isinstance(record, dict) and record.get("kind") in KINDS and "name" in record):
+        if not (
+            isinstance(record, dict)
+            and record.get("kind") in KINDS
+            and isinstance(record.get("name"), str)
+        ):
             raise LineageError(
                 f"{path}, line {number}: no record of a lineage; it needs a name and a kind out of "
                 f"{', '.join(KINDS)}"

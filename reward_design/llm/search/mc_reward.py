@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from operant.reward_design.llm.budget import BudgetError
 from operant.reward_design.llm.findings import Finding
+from operant.reward_design.llm.providers.protocol import ProviderError
 from operant.reward_design.llm.search.analysis import analyse
 from operant.reward_design.llm.search.feedback import failure
 from operant.reward_design.llm.search.parts import Prompt
@@ -55,25 +58,32 @@ def mc_reward(
 def _reviewed(search: Search, prompt: Prompt, *, round: int, reviews: int) -> Trial:
     """Return a program that checks and critic accept, or the last one there was time for."""
     (trial,) = search.ask(prompt, n=1, round=round)
+    usable = trial
     for _ in range(reviews):
-        objections = () if not trial.accepted else criticise(search, trial, round=round)
-        if trial.accepted and not objections:
-            break
-        said = "\n".join(map(str, objections)) or failure(trial)
-        again = Prompt(
-            messages=answered(prompt.messages[:2], trial, f"{said}\n\nWrite it again."),
-            reports=(trial.report(), *prompt.reports),
-            comment=prompt.comment,
-        )
-        (trial,) = search.ask(again, n=1, round=round)
-    return trial
+        try:
+            objections = () if not trial.accepted else criticise(search, trial, round=round)
+            if trial.accepted and not objections:
+                break
+            said = "\n".join(map(str, objections)) or failure(trial)
+            again = Prompt(
+                messages=answered(prompt.messages[:2], trial, f"{said}\n\nWrite it again."),
+                reports=(search.trials[trial.name].report(), *prompt.reports),
+                comment=prompt.comment,
+            )
+            (trial,) = search.ask(again, n=1, round=round)
+        except (BudgetError, ProviderError):
+            if not usable.accepted:
+                raise
+            break  # a program that nobody could review is better than none
+        usable = trial if trial.accepted else usable
+    return search.trials[(trial if trial.accepted else usable).name]
 
 
 def criticise(search: Search, trial: Trial, *, round: int) -> tuple[Finding, ...]:
-    """Ask the critic for mistakes of a program; an answer that is no verdict is no objection.
+    """Ask the critic for mistakes of a program, and note what it says.
 
     Returns:
-        One warning per mistake.
+        One warning per mistake; none if it accepts, or gives no verdict, which is noted.
     """
     prompt = Prompt(
         messages=criticism(search.task, search.view, search.form, trial),
@@ -82,14 +92,21 @@ def criticise(search: Search, trial: Trial, *, round: int) -> tuple[Finding, ...
         purpose="criticise",
     )
     (completion,) = search.complete(prompt, [f"{trial.name}-review"], round)
-    lines = [line.strip() for line in completion.text.splitlines()]
-    return tuple(
-        Finding(
-            stage="critic",
-            severity="warning",
-            code="objection",
-            message=line.removeprefix("ERROR:").strip(),
-        )
-        for line in lines
-        if line.startswith("ERROR:")
+    lines = [_MARKS.sub("", line) for line in completion.text.splitlines()]
+    said = [line.partition(":")[2].strip(" *") for line in lines if line.startswith("ERROR")]
+    found = tuple(
+        Finding(stage="critic", severity="warning", code="objection", message=message)
+        for message in said
+        if message
     )
+    if not found and not any(line.startswith("ACCEPT") for line in lines):
+        message = "the critic gave no verdict"
+        note = Finding(stage="critic", severity="note", code="no verdict", message=message)
+        search.add(trial, (note,))
+    else:
+        search.add(trial, found)
+    return found
+
+
+_MARKS = re.compile(r"^[\s*#>\-\d.)]*")
+"""What models put before a line, as in a list or in bold."""

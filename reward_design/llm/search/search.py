@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from operant.errors import OperantError
 from operant.reward_design.llm.budget import BudgetError
-from operant.reward_design.llm.findings import rejects
+from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.providers.protocol import (
     Completion,
     ProviderError,
@@ -49,6 +50,7 @@ class Search:
         parts: What it is put together from.
         trials: Candidate name -> what is known of it, in order.
         chosen: The candidate that the method would propose now.
+        cut: Quantities of which the budget allowed less than was wanted.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -56,6 +58,7 @@ class Search:
         self.parts = parts
         self.trials: dict[str, Trial] = {}
         self.chosen: Trial | None = None
+        self.cut: set[str] = set()
         self._asked: Counter[str] = Counter()
         self._preferred: dict[frozenset[str], str] = {}
         self._runs: dict[tuple[str, int], RunResult] = {}
@@ -103,13 +106,15 @@ class Search:
             ProviderError: If the provider gives no answer at all.
         """
         self.parts.lineage.write("prompt", prompt.identity, messages=_plain(prompt.messages))
-        known = [self._remembered(name, prompt) for name in names]
-        done = [completion for completion in known if completion is not None]
-        first = self._asked[prompt.identity]
+        known = (self._remembered(name, prompt) for name in names)
+        done = [said for said in itertools.takewhile(lambda said: said is not None, known) if said]
+        for name, completion in zip(names, done, strict=False):
+            self._note(name, completion, prompt)
+        first, left = self._asked[prompt.identity], names[len(done) :]
         self._asked[prompt.identity] += len(names)
-        if len(done) < len(names):
+        if left:
             self.parts.budget.require(llm_calls=1)
-            wanted = int(min(len(names) - len(done), self.parts.budget.left("llm_calls")))
+            wanted = self._affordable("llm_calls", len(left))
             request = Request(
                 messages=prompt.messages,
                 n=wanted,
@@ -130,10 +135,18 @@ class Search:
             said = self.parts.provider.complete(request)
             if not said:
                 raise ProviderError(f"{self.parts.provider.name} gave no answer at all; ask again")
+            for name, completion in zip(left, said, strict=False):  # the budget may allow fewer
+                self._note(name, completion, prompt)
             done += said
-        for name, completion in zip(names, done, strict=False):  # the budget may allow fewer
-            self._note(name, completion, prompt)
         return done
+
+    def _affordable(self, quantity: str, wanted: int, price: float = 1.0) -> int:
+        """Return how much of what is wanted the budget allows, and note if it is not all."""
+        allowed = min(wanted, self.parts.budget.left(quantity) // price)
+        if allowed < wanted:
+            self.cut.add(quantity)
+            self.parts.told(f"the budget of {quantity} allows {allowed:g} of {wanted}")
+        return int(allowed)
 
     def _remembered(self, name: str, prompt: Prompt) -> Completion | None:
         found = self.parts.lineage.get("reply", name)
@@ -174,10 +187,20 @@ class Search:
                 request_id=completion.request_id,
             ),
         )
-        self.parts.lineage.write(
-            "candidate", name, candidate=_plain(candidate), findings=_plain(findings)
-        )
-        return Trial(candidate=candidate, findings=findings)
+        trial = Trial(candidate=candidate, findings=findings)
+        self._write_candidate(trial)
+        return trial
+
+    def _write_candidate(self, trial: Trial) -> None:
+        candidate, findings = _plain(trial.candidate), _plain(trial.findings)
+        self.parts.lineage.write("candidate", trial.name, candidate=candidate, findings=findings)
+
+    def add(self, trial: Trial, findings: Sequence[Finding]) -> None:
+        """Note what else was found of a candidate."""
+        if findings:
+            trial = dataclasses.replace(trial, findings=(*trial.findings, *findings))
+            self.trials[trial.name] = trial
+            self._write_candidate(trial)
 
     # ---- training ---------------------------------------------------------------------------
 
@@ -195,13 +218,14 @@ class Search:
         if jobs:
             budget, trainer = self.parts.budget, self.parts.trainer
             budget.require(env_steps=trainer.env_steps)
-            affordable = budget.left("env_steps") // trainer.env_steps
-            names = list(jobs)[: int(min(len(jobs), affordable))]
+            names = list(jobs)[: self._affordable("env_steps", len(jobs), trainer.env_steps)]
             self.parts.told(f"training {len(names)} runs of {trainer.env_steps} env steps")
             results = trainer.train([jobs[name] for name in names])
             budget.spend(env_steps=sum(result.env_steps for result in results))
-            _require_trainer(results)
             self._runs.update(zip(names, results, strict=True))
+            trained = [self._with_runs(trial, seeds) for trial in trials]
+            _require_trainer(results)
+            return trained
         return [self._with_runs(trial, seeds) for trial in trials]
 
     def _jobs(self, trials: Sequence[Trial], seeds: Sequence[int]) -> dict[tuple[str, int], Job]:
@@ -277,7 +301,8 @@ class Search:
             found = self.parts.lineage.get("preference", name)
             prefers = judge.prefers_first(first, second) if found is None else bool(found["first"])
             self.parts.budget.spend(human_queries=1)
-            self.parts.lineage.write("preference", name, judge=judge.name, first=prefers)
+            by = judge.name if found is None else found["judge"]
+            self.parts.lineage.write("preference", name, judge=by, first=prefers)
             self._preferred[pair] = first.name if prefers else second.name
         return self._preferred[pair] == first.name
 
@@ -291,7 +316,8 @@ class Search:
         found = self.parts.lineage.get("comment", trial.name)
         said = commentator.comment(trial) if found is None else found["text"]
         self.parts.budget.spend(human_queries=1)
-        self.parts.lineage.write("comment", trial.name, by=commentator.name, text=said)
+        by = commentator.name if found is None else found["by"]
+        self.parts.lineage.write("comment", trial.name, by=by, text=said)
         return said
 
     # ---- choosing ---------------------------------------------------------------------------
@@ -341,6 +367,8 @@ def run_search(method: Callable[..., None], search: Search, **options: Any) -> O
         method(search, **options)
     except (BudgetError, ProviderError, TrainerError) as error:
         reason = str(error)
+    if search.cut and reason == "finished":
+        reason = f"finished with fewer than wanted: the budget of {', '.join(sorted(search.cut))}"
     trials = tuple(search.trials.values())
     chosen = None if search.chosen is None else search.trials[search.chosen.name]
     search.parts.lineage.write(

@@ -55,7 +55,8 @@ def text2reward(
         search.choose(fittest(list(search.trials.values())), round=number)
         if number + 1 == rounds:
             return
-        said = search.comment(commentator, trial) if trial.results else failure(trial)
+        well = trial.fitness is not None
+        said = search.comment(commentator, trial) if well else failure(trial)
         if said is None:
             return
         history.append((trial, said))

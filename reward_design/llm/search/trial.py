@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from operant.reward_design.llm.findings import Finding, rejects
 from operant.reward_design.llm.search.brief import CandidateReport
@@ -45,6 +46,15 @@ class Trial:
         """The first run that ended well, whose curves stand for all."""
         return next((result for result in self.results if result.status == "ok"), None)
 
+    @property
+    def terms(self) -> Mapping[str, tuple[float, ...]]:
+        """Curves of the program's terms; the true reward that shaping adds to is none of them."""
+        run = self.representative
+        told = {} if run is None else dict(run.terms)
+        if self.candidate.form == "potential":
+            told.pop("env", None)
+        return told
+
     def report(self, *, hide_fitness: bool = False, preferred: str = "") -> CandidateReport:
         """Return it as part of a brief.
 
@@ -63,11 +73,11 @@ class Trial:
         if run is None:
             return shown
         if hide_fitness:
-            return dataclasses.replace(shown, terms=run.terms)
+            return dataclasses.replace(shown, terms=self.terms)
         return dataclasses.replace(
             shown,
             success=getattr(run, run.metric),
-            terms=run.terms,
+            terms=self.terms,
             length=run.length,
             ends=run.ends,
         )

@@ -26,7 +26,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for name in columns:
         made.add_column(name, overflow="fold")
     for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
+        made.add_row(*(escape(printable(cell)) for cell in row))
     console.print(made)
 
 
@@ -43,6 +43,15 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{option} must be a JSON object like '{{\"scale\": 2}}', got {text!r}")
     return value
+
+
+def printable(text: str) -> str:
+    """Return text of anybody's as a terminal may be shown it: nothing in it is a command.
+
+    >>> printable("one" + chr(27) + "[2Jtwo")
+    'one?[2Jtwo'
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
 def check_output(option: str, path: Path, suffixes: Sequence[str]) -> None:

@@ -97,7 +97,7 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
     from operant.benchmarks.reward_search.story import draw_all
     from operant.cli import INTERRUPTED, NOTHING_FOUND, OK
     from operant.cli.named import make_env
-    from operant.cli.output import console, program, shown
+    from operant.cli.output import console, printable, program, shown
     from operant.errors import InterruptedRunError
     from operant.reward_design.llm.budget import Prices
     from operant.reward_design.llm.providers.named import make_provider
@@ -117,11 +117,11 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
         budget=_budget(options),
         prices=Prices(prompt=options.prices[0], completion=options.prices[1]),
         max_tokens=options.max_tokens,
-        told=lambda line: console.print(line, soft_wrap=True, markup=False),
+        told=lambda line: console.print(printable(line), soft_wrap=True, markup=False),
     )
     console.print(f"provider: {provider.name} ({_KINDS[provider.kind]})", markup=False)
     for finding in getattr(provider, "findings", ()):  # of a recording that is damaged a little
-        console.print(str(finding), soft_wrap=True, markup=False)
+        console.print(printable(str(finding)), soft_wrap=True, markup=False)
     try:
         outcome = run(plan, search, **_people(options, search, folder))
         found = judge(plan, search, outcome)
@@ -131,18 +131,21 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
         return INTERRUPTED
     finally:
         trainer.close()
+    best = folder / "best.py"
+    if outcome.chosen is not None:
+        best.write_text(outcome.chosen.candidate.source.rstrip() + "\n")
+    _tell(outcome, found, beside)
     draw_all(search.parts.lineage, folder / "runs")
     page = write_search_report(search.parts.lineage.path)
-    _tell(outcome, found, beside)
     console.print(
         f"page:    {shown(page)}\nlineage: {shown(search.parts.lineage.path)}", markup=False
     )
     if outcome.chosen is None:
         return NOTHING_FOUND
-    best = folder / "best.py"
-    best.write_text(outcome.chosen.candidate.source.rstrip() + "\n")
     console.print(f"program: {shown(best)}", markup=False)
-    console.print(f"All of it: {program()} reward show {shown(folder)}", soft_wrap=True)
+    console.print(
+        f"All of it: {program()} reward show {shown(folder)}", soft_wrap=True, markup=False
+    )
     return OK
 
 
@@ -158,6 +161,10 @@ def _plan(options: NewOptions) -> Plan:
     from operant.benchmarks.reward_search.session import FIRST_REPORT_SEED, Plan
     from operant.cli.output import json_object
 
+    if options.ask != "nobody" and options.method not in ("icpl", "text2reward"):
+        raise ValueError(f"--ask: nobody is asked anything by the method {options.method}")
+    if options.control and options.method != "eureka":
+        raise ValueError(f"--control is of eureka alone, got the method {options.method}")
     if not options.seeds or not all(0 <= seed < FIRST_REPORT_SEED for seed in options.seeds):
         raise ValueError(
             f"--seeds must be numbers from 0 to {FIRST_REPORT_SEED - 1}, got {options.seeds}; "
@@ -228,7 +235,7 @@ def _people(options: NewOptions, search: Search, folder: Path) -> dict[str, Any]
         from operant.cli.reward_people import commentator_of
 
         return {"commentator": commentator_of(options.ask, folder / "runs", search.view)}
-    raise ValueError(f"--ask: nobody is asked anything by the method {options.method}")
+    return {}
 
 
 def _control(
@@ -246,7 +253,7 @@ def _control(
 
 def _tell(outcome: Outcome, found: Judgement, beside: Judgement | None) -> None:
     """Print how the search ended, beside its controls."""
-    from operant.cli.output import console, table
+    from operant.cli.output import console, printable, table
 
     rejected: dict[str, int] = {}
     for trial in outcome.trials:
@@ -258,11 +265,8 @@ def _tell(outcome: Outcome, found: Judgement, beside: Judgement | None) -> None:
             if result.status != "ok":
                 rejected[result.status] = rejected.get(result.status, 0) + 1
     scored = [trial for trial in outcome.trials if trial.fitness is not None]
-    console.print(
-        f"\n{len(outcome.trials)} candidates, {len(scored)} trained to the end; {outcome.reason}",
-        soft_wrap=True,
-        markup=False,
-    )
+    counts = f"{len(outcome.trials)} candidates, {len(scored)} trained to the end"
+    console.print(printable(f"\n{counts}; {outcome.reason}"), soft_wrap=True, markup=False)
     if rejected:
         said = ", ".join(f"{count} x {what}" for what, count in sorted(rejected.items()))
         console.print(f"no use: {said}", soft_wrap=True, markup=False)

@@ -52,6 +52,24 @@ def gif_of(trial: Trial, runs: Path) -> Path:
     return found
 
 
+def _answer(question: str) -> str:
+    """Ask in the terminal.
+
+    Raises:
+        OperantError: If nobody can answer.
+    """
+    from operant.cli.output import console
+    from operant.errors import OperantError
+
+    try:
+        return console.input(question).strip()
+    except EOFError:
+        raise OperantError(
+            "nobody answers here: run it in a terminal, or with --ask page or --ask nobody; what "
+            "was done is kept"
+        ) from None
+
+
 class TerminalJudge:
     """Asks in the terminal, with the paths of two animations."""
 
@@ -67,7 +85,7 @@ class TerminalJudge:
 
         for number, trial in enumerate((first, second), 1):
             console.print(f"{number}: {shown(gif_of(trial, self._runs))}", markup=False)
-        while (said := console.input("Which one does better, 1 or 2? ").strip()) not in ("1", "2"):
+        while (said := _answer("Which one does better, 1 or 2? ")) not in ("1", "2"):
             console.print("Please answer 1 or 2.")
         return said == "1"
 
@@ -87,8 +105,7 @@ class TerminalCommentator:
 
         console.print(_statistics(trial, self._view), markup=False)
         console.print(f"Look at {shown(gif_of(trial, self._runs))}", markup=False)
-        said = console.input("What does the agent do, and what should it do instead? ").strip()
-        return said or None
+        return _answer("What does the agent do, and what should it do instead? ") or None
 
 
 class PageJudge:
@@ -161,7 +178,8 @@ def ask_page(question: str, body: str, pictures: list[bytes], allowed: tuple[str
                 self.send_error(404)
 
         def do_POST(self) -> None:
-            size = min(int(self.headers.get("Content-Length") or 0), 100_000)
+            told = self.headers.get("Content-Length") or ""
+            size = min(int(told), 100_000) if told.isdecimal() else 0
             fields = urllib.parse.parse_qs(self.rfile.read(size).decode("utf-8", "replace"))
             said = fields.get("said", [""])[0].strip()
             if self.path != f"/{secret}/" or (allowed and said not in allowed):

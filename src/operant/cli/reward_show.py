@@ -52,6 +52,8 @@ def retrain(
     from operant.reward_design.llm.search.fitness import score
     from operant.reward_design.llm.search.lineage import read_candidate
 
+    if not seeds:
+        raise ValueError("--seeds must name at least one, such as --seeds 2000 2001")
     lineage = _opened(folder)
     chosen = read_candidate(_named(lineage, candidate))
     settings = _header(lineage)["trainer"]
@@ -64,12 +66,12 @@ def retrain(
     rows = [
         (
             str(run.seed),
-            f"{score(run):.1%}" if run.status == "ok" else f"{run.status}: {run.error}",
+            f"{score(run):.3f}" if run.status == "ok" else f"{run.status}: {run.error}",
             run.folder,
         )
         for run in found
     ]
-    table(f"{chosen.name}, trained again", ("seed", "success", "run"), rows)
+    table(f"{chosen.name}, trained again", ("seed", "score", "run"), rows)
     return OK if all(run.status == "ok" for run in found) else FAILED
 
 
@@ -91,6 +93,11 @@ def _header(lineage: Lineage) -> Mapping[str, Any]:
     header = lineage.get("search", "search")
     if header is None:
         raise ValueError(f"{lineage.path} has no record of kind 'search', so it is no lineage")
+    lacks = [
+        name for name in ("method", "form", "task", "provider", "trainer") if name not in header
+    ]
+    if lacks:
+        raise ValueError(f"{lineage.path}: the record of kind 'search' lacks {', '.join(lacks)}")
     return header
 
 
@@ -113,7 +120,7 @@ def _named(lineage: Lineage, name: str) -> Mapping[str, Any]:
 
 
 def _show_search(lineage: Lineage) -> None:
-    from operant.cli.output import console, table
+    from operant.cli.output import console, printable, table
 
     header, end = _header(lineage), lineage.get("end", "end")
     provider = header["provider"]
@@ -132,11 +139,11 @@ def _show_search(lineage: Lineage) -> None:
         problem = problem or (f"{died[0]['status']}: {died[0]['error']}" if died else "")
         parents = ", ".join(record["candidate"]["parents"])
         rows.append((record["name"], parents, scores.get(record["name"], ""), problem))
-    table("candidates", ("name", "parents", "last success by seed", "problem"), rows)
+    table("candidates", ("name", "parents", "last score by seed", "problem"), rows)
     if end is None:
         console.print("The search has not ended; the command that began it continues it.")
         return
-    console.print(f"ended: {end['reason']}", soft_wrap=True, markup=False)
+    console.print(printable(f"ended: {end['reason']}"), soft_wrap=True, markup=False)
     spent = {name: value for name, value in end["budget"]["spent"].items() if value}
     console.print(", ".join(f"{name} {value:.6g}" for name, value in spent.items()))
     if end["chosen"]:
@@ -146,24 +153,39 @@ def _show_search(lineage: Lineage) -> None:
 def _show_candidate(lineage: Lineage, record: Mapping[str, Any]) -> None:
     from rich.syntax import Syntax
 
-    from operant.cli.output import console
+    from operant.cli.output import console, printable
     from operant.reward_design.llm.findings import Finding
 
     console.print(f"\n{record['name']} {record['candidate']['identity'][:12]}", style="bold")
     source = record["candidate"]["source"]
     if source:
-        console.print(Syntax(source, "python", theme="ansi_dark", background_color="default"))
+        code = Syntax(
+            printable(source),
+            "python",
+            theme="ansi_dark",
+            background_color="default",
+            word_wrap=True,
+        )
+        console.print(
+            code if console.is_terminal else printable(source), markup=False, soft_wrap=True
+        )
     else:
-        console.print(f"no program; the reply was:\n{record['candidate']['reply']}", markup=False)
+        reply = printable(record["candidate"]["reply"])
+        console.print(f"no program; the reply was:\n{reply}", markup=False, soft_wrap=True)
     for finding in record["findings"]:
-        console.print(str(Finding(**finding)), soft_wrap=True, markup=False)
+        console.print(printable(str(Finding(**finding))), soft_wrap=True, markup=False)
     for run in _runs(lineage, record["name"]):
-        said = run["error"] or ", ".join(f"{value:.2f}" for value in run["success"])
-        console.print(f"seed {run['seed']}: {run['status']}: {said}", markup=False, soft_wrap=True)
+        said = run["error"] or ", ".join(f"{value:.4g}" for value in run[_metric(run)])
+        line = printable(f"seed {run['seed']}: {run['status']}: {said}")
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _runs(lineage: Lineage, name: str) -> list[Mapping[str, Any]]:
     return [record["result"] for record in lineage.all("run") if record["candidate"] == name]
+
+
+def _metric(run: Mapping[str, Any]) -> str:
+    return "true_return" if run.get("metric") == "true_return" else "success"
 
 
 def _scores(lineage: Lineage) -> dict[str, str]:
@@ -171,7 +193,8 @@ def _scores(lineage: Lineage) -> dict[str, str]:
     scores: dict[str, str] = {}
     for record in lineage.all("run"):
         run = record["result"]
-        said = f"{run['success'][-1]:.2f}" if run["success"] else run["status"]
+        curve = run[_metric(run)]
+        said = f"{curve[-1]:.4g}" if curve else run["status"]
         before = scores.get(record["candidate"], "")
         scores[record["candidate"]] = f"{before} {run['seed']}: {said}".strip()
     return scores

@@ -396,6 +396,7 @@ def test_tree_joins_parents_and_children() -> None:
             round=round,
             parents=parents,
             fitness=0.5 if kind == "trained" else None,
+            label="50 %",
             kind=kind,
             chosen=name == "c",
             words=name,

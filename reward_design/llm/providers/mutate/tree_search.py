@@ -65,10 +65,15 @@ class TreeSearch(RuleWriter):
             ValueError: If an argument is outside its range.
         """
         super().__init__(seed=seed)
+        self._first_seed = seed
         if not 0.0 <= exploration < math.inf:
             raise ValueError(f"exploration must be >= 0 and finite, got {exploration}")
         self._exploration = exploration
         self._nodes: dict[str, TreeNode] = {}
+
+    def afresh(self) -> TreeSearch:
+        """Return one like it that has learned nothing."""
+        return TreeSearch(seed=self._first_seed, exploration=self._exploration)
 
     def learn(self, reports: Iterable[CandidateReport]) -> None:
         """Take in what is known of programs: those of this tree, of an earlier one, or foreign."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from operant.errors import OperantError
+from operant.reward_design.llm.budget import Prices
 from operant.reward_design.llm.search.eureka import eureka
 from operant.reward_design.llm.search.search import run_search
 
@@ -216,3 +218,38 @@ def test_counts_are_checked(wrong: dict[str, Any], make_search: Callable[..., An
     search, _, _ = make_search([], success)
     with pytest.raises(OperantError, match="must be >= 1, got 0"):
         run_search(eureka, search, **wrong)
+
+
+def test_a_continued_search_keeps_the_budget_to_the_call(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    texts = [fenced(w / 10) for w in range(1, 7)]
+    search, _, _ = make_search(texts, success, llm_calls=2, folder="again")
+    outcome = run_search(eureka, search, rounds=1, samples=6)
+    assert outcome.reason == "finished with fewer than wanted: the budget of llm_calls"
+    search, writer, _ = make_search(texts[2:], success, llm_calls=3, folder="again")
+    outcome = run_search(eureka, search, rounds=1, samples=6)
+    assert sum(request.n for request in writer.requests) == 1
+    assert writer.requests[0].first_sample == 2
+    assert len(outcome.trials) == 3
+    assert search.parts.budget.spent("llm_calls") == 3
+
+
+def test_money_is_counted_and_ends_a_search(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    search, writer, _ = make_search([fenced(0.1)] * 9, success, money=1.0)
+    search.parts = dataclasses.replace(search.parts, prices=Prices(completion=1e5))
+    outcome = run_search(eureka, search, rounds=9, samples=1)  # 7 tokens each: 0.7
+    assert len(writer.requests) == 2
+    assert "money" in outcome.reason
+    assert search.parts.budget.spent("money") == pytest.approx(1.4)
+
+
+def test_dead_runs_are_written_before_the_search_ends(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    search, _, _ = make_search([fenced(w) for w in (0.1, 0.2)], lambda *_: "trainer_error")
+    run_search(eureka, search, rounds=1, samples=2)
+    statuses = [record["result"]["status"] for record in search.parts.lineage.all("run")]
+    assert statuses == ["trainer_error", "trainer_error"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -259,3 +260,62 @@ def test_potentials_are_searched_for_by_all_methods_that_write_rewards(
         outcome = run_search(method, search, rounds=1)
         assert outcome.chosen is not None
         assert oracle.jobs[0].design == "potential"
+
+
+def test_icpl_hides_the_true_reward_that_a_potential_is_added_to(
+    make_search: Callable[..., Any],
+) -> None:
+    potential = '```python\ndef potential(obs, info):\n    return {} - info["distance"]\n```'
+    texts = [potential.format(f"{k}.0") for k in range(4)]
+    search, writer, oracle = make_search(texts, lambda source, seed: 0.5, form="potential")
+    train = oracle.train
+    oracle.train = lambda jobs: [
+        dataclasses.replace(result, terms={"env": (0.123, 0.987), "shaping": (0.5, 0.25)})
+        for result in train(jobs)
+    ]
+    run_search(icpl, search, rounds=2, samples=2)
+    told = writer.requests[-1].messages[-1].content
+    assert "term shaping" in told
+    assert "0.987" not in told
+    assert all("env" not in report.terms for report in writer.requests[-1].brief.reports)
+
+
+def test_what_was_trained_is_not_lost_when_the_budget_ends_a_round(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    texts = [fenced(0.1), "nothing", fenced(0.3), fenced(0.2)]
+    search, _, _ = make_search(texts, success, llm_calls=3)
+    outcome = run_search(icpl, search, rounds=1, samples=3)
+    assert outcome.chosen is not None
+    assert outcome.chosen.name == "r0s2"
+    factors = [FACTORS.format(f'info["distance"] * {k}.0') for k in range(1, 3)]
+    search, _, _ = make_search(
+        factors, lambda *_: 0.5, form="factors", llm_calls=2, folder="factors"
+    )
+    outcome = run_search(lare, search, samples=2)
+    assert outcome.chosen is not None
+    signs = "```python\ndef signs(obs, action, next_obs, info):\n    return [0.0, 1.0]\n```"
+    search, _, _ = make_search([signs], lambda *_: 0.5, form="signs", llm_calls=1, folder="signs")
+    outcome = run_search(mc_reward, search, rounds=1)
+    assert outcome.chosen is not None
+
+
+@pytest.mark.parametrize(
+    "said", ["- ERROR: wrong sign", "**ERROR:** wrong sign", "1. ERROR: wrong sign"]
+)
+def test_a_critic_may_write_as_models_do(said: str, make_search: Callable[..., Any]) -> None:
+    signs = "```python\ndef signs(obs, action, next_obs, info):\n    return [0.0, {}]\n```"
+    texts = [signs.format("1.0"), said, signs.format("2.0"), "Fine, I think."]
+    search, writer, _ = make_search(texts, lambda *_: 0.5, form="signs")
+    outcome = run_search(mc_reward, search, rounds=1, reviews=2)
+    assert "wrong sign" in writer.requests[2].messages[-1].content
+    assert [f.code for f in outcome.trials[0].findings] == ["objection"]
+    assert [f.code for f in outcome.trials[1].findings] == ["no verdict"]
+
+
+def test_a_run_that_failed_is_told_and_not_commented_on(
+    make_search: Callable[..., Any], fenced: Callable[[float], str]
+) -> None:
+    search, writer, _ = make_search([fenced(0.1), fenced(0.2)], lambda *_: "candidate_error")
+    run_search(text2reward, search, rounds=2, commentator=Said([]))
+    assert "it broke" in writer.requests[1].messages[-1].content
