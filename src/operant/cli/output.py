@@ -45,13 +45,17 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     return value
 
 
-def printable(text: str) -> str:
-    """Return text of anybody's as a terminal may be shown it: nothing in it is a command.
+def printable(text: str, *, kept: str = "\n\t") -> str:
+    """Return text of anybody's as a terminal may be shown it, as long as it was.
+
+    Args:
+        text: The text.
+        kept: Characters that stay though they only move the cursor.
 
     >>> printable("one" + chr(27) + "[2Jtwo")
     'one?[2Jtwo'
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+    return "".join(c if c.isprintable() or c in kept else "?" for c in text)
 
 
 def check_output(option: str, path: Path, suffixes: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 def _print(options: CheckOptions, source: str, verdict: Verdict) -> None:
     from rich.markup import escape
 
-    from operant.cli.output import console, table
+    from operant.cli.output import console, printable, table
 
     if verdict.findings:
         rows = [
@@ -113,7 +113,7 @@ def _print(options: CheckOptions, source: str, verdict: Verdict) -> None:
     for finding in verdict.findings:
         if 1 <= finding.line <= len(lines):
             colour = _COLOURS[finding.severity]
-            shown = escape(_printable(lines[finding.line - 1]))
+            shown = escape(printable(lines[finding.line - 1]))
             mark = " " * (max(finding.column, 1) - 1) + "^"
             console.print(
                 f"\n{finding.line:>4} | {shown}\n     | [{colour}]{mark}[/]", soft_wrap=True
@@ -126,12 +126,9 @@ def _print(options: CheckOptions, source: str, verdict: Verdict) -> None:
 
 
 def _told(finding: Finding) -> str:
-    return _printable(finding.message + (f"; {finding.hint}" if finding.hint else ""))
+    from operant.cli.output import printable
 
-
-def _printable(text: str) -> str:
-    """Return text of anybody's as a terminal may be shown it, as long as it was."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return printable(finding.message + (f"; {finding.hint}" if finding.hint else ""), kept="")
 
 
 def _print_summary(summary: Mapping[str, Any]) -> None:
