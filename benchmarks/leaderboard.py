@@ -279,6 +279,8 @@ def _gap(group: Sequence[RunRecord], rng: np.random.Generator) -> tuple[Interval
     gaps = []
     for run in group:
         random, oracle = run.references.random, run.references.oracle
+        if random is None:
+            return None, "the runs were made without reference policies"
         if oracle is None:
             return None, "no oracle is known for this env"
         gaps.append(

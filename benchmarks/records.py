@@ -75,11 +75,11 @@ class References:
     ``discounted_designed_return``, ``success`` and ``length``.
 
     Attributes:
-        random: Uniformly random actions.
+        random: Uniformly random actions; None if the run was told to leave references out.
         oracle: The optimal policy of the true reward, or None where it is not known.
     """
 
-    random: Mapping[str, float]
+    random: Mapping[str, float] | None = None
     oracle: Mapping[str, float] | None = None
 
 

@@ -20,7 +20,7 @@ from operant.benchmarks.evaluate import Evaluator, concatenate, run_batch
 from operant.benchmarks.formats import Arrays
 from operant.benchmarks.gif import record_episode
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
-from operant.benchmarks.records import EvalTable
+from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.store import RunDirectory
 from operant.errors import CorruptRunError, InterruptedRunError
 from operant.seeding import SeedTree
@@ -103,7 +103,8 @@ class Run:
         self._started, self._cpu = time.perf_counter(), time.process_time()
         self._evaluator = Evaluator(spec, should_stop=self._should_stop)
         try:
-            self._references = self._evaluator.references()
+            scored = spec.evaluation.references
+            self._references = self._evaluator.references() if scored else References()
         except InterruptedRunError:  # nothing was trained yet, so there is nothing to save
             return "interrupted"
         points = np.linspace(0, spec.total_steps, spec.evaluation.points + 1)

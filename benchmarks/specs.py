@@ -29,6 +29,8 @@ class Evaluation:
             the mean of each term of the reward at every evaluation; 0 for neither. See
             :class:`operant.benchmarks.episode_log.EpisodeLog`.
         animated: False to draw no animation of the final policy, which takes half a second.
+        references: False to score no random and no optimal policy beside it; the hacking gap needs
+            both, a search among rewards does not.
     """
 
     points: int = 10
@@ -36,6 +38,7 @@ class Evaluation:
     deterministic: bool = False
     recorded: int = 0
     animated: bool = True
+    references: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges.

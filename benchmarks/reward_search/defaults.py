@@ -48,7 +48,9 @@ DEFAULT = Training(
     total_steps=24 * 32 * 128,  # whole rollouts
     num_envs=128,
     gamma=0.99,
-    evaluation=Evaluation(points=5, episodes=32, recorded=12, animated=False),
+    evaluation=Evaluation(
+        points=4, episodes=32, recorded=12, animated=False, references=False
+    ),
     timeout_s=300.0,
 )
 """Chosen on SparseKey-8x8-v0: about 2 CPU-seconds of training; with a good dense reward at least
