@@ -41,8 +41,8 @@ class Progress:
         folder: The run.
         step: Env steps trained.
         total_steps: Budget.
-        success: Success rate of the last evaluation, in [0, 1].
-        designed_return: Mean designed return of the last evaluation.
+        success: Success rate of the last evaluation, in [0, 1]; NaN before the first one.
+        designed_return: Mean designed return of the last evaluation; NaN before the first one.
     """
 
     folder: str
@@ -108,7 +108,8 @@ class Run:
         except InterruptedRunError:  # nothing was trained yet, so there is nothing to save
             return "interrupted"
         points = np.linspace(0, spec.total_steps, spec.evaluation.points + 1)
-        self._due = [round(point) for point in points.tolist()]
+        first = spec.evaluation.since * spec.total_steps
+        self._due = [round(point) for point in points.tolist() if point >= first]
         agent = self._resumed()
         self._saved_at = time.monotonic()
         agent.learn(spec.total_steps, self._boundary)
@@ -139,16 +140,16 @@ class Run:
         return agent
 
     def _restore(self, agent: Agent, arrays: Arrays, meta: dict[str, Any]) -> None:
-        evals = EvalTable(**section(arrays, "evals"))
+        evals = section(arrays, "evals")
         agent.load_training_state(section(arrays, "agent"), meta["agent"])
-        self._evals, self._train = [evals], meta["train"]
+        self._evals, self._train = [EvalTable(**evals)] if evals else [], meta["train"]
         self._due, self._spent, self._exact = meta["due"], meta["spent"], meta["exact"]
         if self._episodes is not None:
             self._episodes.load_json(meta["episodes"])
 
     def _save(self, agent: Agent) -> None:
         arrays, meta = agent.training_state()
-        columns = dataclasses.asdict(concatenate(self._evals))
+        columns = dataclasses.asdict(concatenate(self._evals)) if self._evals else {}
         self._directory.save_checkpoint(
             {
                 **{f"agent/{key}": value for key, value in arrays.items()},
@@ -172,24 +173,26 @@ class Run:
             try:
                 self._evals.append(self._evaluate(agent))
             except InterruptedRunError:  # it stays due, and is made when the run continues
-                if self._evals:  # else nothing was trained yet
+                if agent.num_steps:  # else nothing was trained yet
                     self._save(agent)
                 return False
             self._due = [step for step in self._due if step > agent.num_steps]
-        last = self._evals[-1]
         self._report(
             Progress(
                 folder=self._spec.folder,
                 step=agent.num_steps,
                 total_steps=self._spec.total_steps,
-                success=float(last.means("success")[-1]),
-                designed_return=float(last.means("designed_return")[-1]),
+                success=self._latest("success"),
+                designed_return=self._latest("designed_return"),
             )
         )
         stop = self._should_stop()
         if stop or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self._save(agent)
         return not stop
+
+    def _latest(self, column: str) -> float:
+        return float(self._evals[-1].means(column)[-1]) if self._evals else math.nan
 
     def _log(self, agent: Agent) -> None:
         last = self._train[-1]["step"] if self._train else 0

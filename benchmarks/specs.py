@@ -31,6 +31,7 @@ class Evaluation:
         animated: False to draw no animation of the final policy, which takes half a second.
         references: False to score no random and no optimal policy beside it; the hacking gap needs
             both, a search among rewards does not.
+        since: Share of the budget before which nothing is evaluated, in [0, 1].
     """
 
     points: int = 10
@@ -39,6 +40,7 @@ class Evaluation:
     recorded: int = 0
     animated: bool = True
     references: bool = True
+    since: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -49,6 +51,8 @@ class Evaluation:
         for name in ("points", "episodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if not 0.0 <= self.since <= 1.0:
+            raise ValueError(f"since must lie in [0, 1], got {self.since}")
         if self.recorded < 0:
             raise ValueError(f"recorded must be >= 0, got {self.recorded}")
 

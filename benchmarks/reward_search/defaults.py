@@ -49,7 +49,7 @@ DEFAULT = Training(
     num_envs=128,
     gamma=0.99,
     evaluation=Evaluation(
-        points=4, episodes=32, recorded=12, animated=False, references=False
+        points=10, since=0.8, episodes=32, recorded=12, animated=False, references=False
     ),
     timeout_s=300.0,
 )

@@ -52,6 +52,27 @@ class MissingExtraError(OperantError, ImportError):
         self.package, self.extra = package, extra
 
 
+class WrongVersionError(OperantError, ImportError):
+    """An optional dependency is installed in a version that does not work."""
+
+    def __init__(self, package: str, found: str, wanted: str, extra: str, why: str = "") -> None:
+        """Build the message.
+
+        Args:
+            package: Import name.
+            found: Installed version.
+            wanted: Versions that work, such as ``">=1.3,<1.4"``.
+            extra: Extra of this distribution that installs one.
+            why: What went wrong with the installed version, if it was tried.
+        """
+        said = f" ({why})" if why else ""
+        super().__init__(
+            f"{package} {found} does not work here{said}: {wanted} does; run: "
+            f"pip install 'operant[{extra}]' -c constraints.txt"
+        )
+        self.package, self.found, self.extra = package, found, extra
+
+
 class ContractError(OperantError, AssertionError):
     """A checker of ``operant.testing`` found a broken rule; the message names the rule."""
 

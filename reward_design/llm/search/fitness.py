@@ -29,5 +29,6 @@ def fitness(results: Sequence[RunResult]) -> float | None:
 def score(result: RunResult) -> float:
     """Return the mean of the last evaluations of a run that ended well, not of the best ones."""
     curve: tuple[float, ...] = getattr(result, result.metric)
-    last = curve[1:][-LAST:] or curve
+    trained = [value for step, value in zip(result.steps, curve, strict=True) if step > 0]
+    last = trained[-LAST:] or curve
     return sum(last) / len(last)
