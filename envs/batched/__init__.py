@@ -1,1 +1,1 @@
-"""Batches of worlds that are stepped row by row; scalar and vector envs are thin layers over them."""
+"""Worlds in rows that are stepped together; scalar and vector envs are thin layers over them."""

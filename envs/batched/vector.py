@@ -42,9 +42,9 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         Raises:
             ValueError: If the mode is unknown.
         """
+        self.world, self.render_mode, self.num_envs = world, render_mode, world.num
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be 'rgb_array' or None, got {render_mode!r}")
-        self.world, self.render_mode, self.num_envs = world, render_mode, world.num
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {
             "render_modes": ["rgb_array"],

@@ -196,8 +196,17 @@ class World(abc.ABC):
         arguments = {"num": self.num, "max_steps": self.max_steps, **self.options}
         return _rebuilt, (type(self), arguments, self.get_state())
 
+    def idle(self) -> bool:
+        """Do a piece of work that a later call will need, while nobody waits for this world.
+
+        Returns:
+            True if something was done and there may be more; False if there is nothing to do.
+        """
+        return False
+
     def close(self) -> None:
         """Give back what the world holds; nothing by default."""
+        return
 
     def oracle(self, row: int) -> Oracle:  # noqa: ARG002 (for subclasses)
         """Return the optimum of a row's level, where it is known."""

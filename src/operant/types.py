@@ -93,6 +93,8 @@ class Card:
         extra: Extra to install, or ``""``.
         source: Where the env comes from.
         optimum: What the oracle says of several levels; None unless it was asked.
+        expert: A dense reward that a person wrote for it, a program in the closed reward language;
+            ``""`` where there is none. The human baseline of reward search.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Card:
     extra: str = ""
     source: str = ""
     optimum: Optima | None = None
+    expert: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
