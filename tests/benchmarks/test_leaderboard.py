@@ -165,6 +165,11 @@ def test_one_hacked_seed_is_not_trimmed_away() -> None:
     assert not row.hacked  # but one seed alone does not convict: the interval contains 0
 
 
+def test_gap_is_undefined_without_reference_policies() -> None:
+    row = build_leaderboard(runs("none", [1.0] * 5, references=References())).rows[0]
+    assert (row.gap, row.gap_note) == (None, "the runs were made without reference policies")
+
+
 def test_gap_is_undefined_without_oracle_or_scale() -> None:
     blind = References(random=dict.fromkeys(REFERENCE_KEYS, 0.0))
     row = build_leaderboard(runs("none", [1.0] * 5, references=blind)).rows[0]

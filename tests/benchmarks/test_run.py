@@ -136,6 +136,37 @@ def test_budget_between_boundaries_ends_with_an_evaluation(
     assert scan(tmp_path).records[0].evals.steps().tolist() == [0, 128, 256]
 
 
+def test_early_evaluations_can_be_left_out(tmp_path: Path, tiny: Spec, execute: Execute) -> None:
+    """Also where a run is stopped, and saved, before the first one."""
+    late = tiny(evaluation=Evaluation(points=4, episodes=4, since=0.75))
+    everywhere = tiny(evaluation=Evaluation(points=4, episodes=4))
+    assert late.run_id != everywhere.run_id
+    assert execute(tmp_path, late, stop_at=2) == "interrupted"
+    assert execute(tmp_path, late) == execute(tmp_path, everywhere) == "done"
+    by_id = {record.run_id: record for record in scan(tmp_path).records}
+    few, all_of_them = by_id[late.run_id].evals, by_id[everywhere.run_id].evals
+    assert few.steps().tolist() == [384, 512]
+    assert (
+        few.means("designed_return").tolist() == all_of_them.means("designed_return")[-2:].tolist()
+    )
+    assert manifest(tmp_path, late)["sessions"] == 2
+    with pytest.raises(ValueError, match=r"since must lie in \[0, 1\], got 1.5"):
+        Evaluation(since=1.5)
+
+
+def test_progress_before_the_first_evaluation_is_unknown(tmp_path: Path, tiny: Spec) -> None:
+    spec, seen = tiny(evaluation=Evaluation(points=2, episodes=2, since=0.5)), []
+    Run(RunDirectory(tmp_path, spec), should_stop=lambda: False, report=seen.append).execute()
+    assert [math.isnan(progress.success) for progress in seen] == [True, True, False, False, False]
+
+
+def test_reference_policies_can_be_left_out(tmp_path: Path, tiny: Spec, execute: Execute) -> None:
+    spec = tiny(evaluation=Evaluation(points=1, episodes=2, references=False))
+    assert execute(tmp_path, spec) == "done"
+    (record,) = scan(tmp_path).records
+    assert (record.references.random, record.references.oracle) == (None, None)
+
+
 def test_scalars_are_thinned_and_finite(
     tmp_path: Path, tiny: Spec, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
