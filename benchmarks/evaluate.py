@@ -261,6 +261,9 @@ class _FiniteHorizon(VectorWrapper):
 
     cut: Bool
 
+    def close(self, **kwargs: Any) -> None:
+        """Leave the env open: Gymnasium closes what a wrapper wraps when the wrapper is dropped."""
+
     def step(self, actions: Any) -> Any:
         obs, reward, terminated, truncated, infos = self.env.step(actions)
         self.cut = np.asarray(truncated & ~terminated, np.bool_)

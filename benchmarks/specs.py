@@ -190,7 +190,10 @@ class Suite:
         total_steps: Budget of each run in env steps.
         num_envs: Rows of the training env.
         gamma: Discount.
-        env_kwargs: Arguments of the envs.
+        env_kwargs: Arguments of all envs.
+        kwargs_of: Env id -> further arguments of that env, such as a time limit of its own.
+        testing_kwargs: Further arguments of all envs at the size for testing, such as a time limit
+            that ends episodes soon.
         evaluation: How runs are scored.
     """
 
@@ -204,14 +207,22 @@ class Suite:
     num_envs: int = 128
     gamma: float = 0.99
     env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    kwargs_of: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    testing_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
 
     def __post_init__(self) -> None:
         """Check that no run comes twice.
 
         Raises:
-            ValueError: If two designs share a label, or seeds are missing or repeated.
+            ValueError: If two designs share a label, seeds are missing or repeated, or arguments
+                are meant for an env that the suite lacks.
         """
+        strangers = sorted(self.kwargs_of.keys() - set(self.env_ids))
+        if strangers:
+            raise ValueError(
+                f"suite {self.id!r}: kwargs_of must name envs of the suite, got {strangers}"
+            )
         if not self.seeds:
             raise ValueError(f"suite {self.id!r}: seeds must name at least one, got none")
         repeated = sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1})
@@ -238,7 +249,7 @@ class Suite:
                 num_envs=self.num_envs,
                 gamma=self.gamma,
                 label=design.label,
-                env_kwargs=self.env_kwargs,
+                env_kwargs={**self.env_kwargs, **self.kwargs_of.get(env_id, {})},
                 design_kwargs=design.kwargs,
                 show_memory=design.show_memory,
                 agent_config=agent.config,
@@ -263,7 +274,11 @@ class Suite:
                 )
                 for entry in self.agents
             ),
-            evaluation=Evaluation(points=1, episodes=4),
+            kwargs_of={  # there they win over all others
+                env_id: {**self.kwargs_of.get(env_id, {}), **self.testing_kwargs}
+                for env_id in self.env_ids
+            },
+            evaluation=dataclasses.replace(self.evaluation, points=1, episodes=4),
         )
 
 

@@ -64,6 +64,8 @@ class DesignContext:
         seed: Seed of everything random inside the design.
         device: Torch device for designs that hold networks.
         model: Makes the env's exact MDP for designs that need ``"model"``; None if nobody can.
+        expert: The reward program on the env's card, for designs that need ``"expert"``; ``""`` if
+            there is none.
     """
 
     observation_space: gym.Space[Any]
@@ -74,6 +76,7 @@ class DesignContext:
     seed: int = 0
     device: str = "cpu"
     model: Callable[[], FiniteMDP] | None = None
+    expert: str = ""
 
     def __post_init__(self) -> None:
         """Check the ranges.

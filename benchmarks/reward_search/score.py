@@ -16,10 +16,11 @@ import gymnasium as gym
 
 from operant import reward_design
 from operant.errors import OperantError
+from operant.reward_design.llm import UnsafeRewardCodeError
 
-EXPERT = "potential"
-"""The design that a person wrote: where its features are published, it leads from one subgoal to
-the next."""
+EXPERTS = ("expert", "potential")
+"""The designs that a person wrote, the best first: the program on the env's card; where its
+features are published, the potential that leads from one subgoal to the next."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,12 +65,25 @@ def expert_of(env_id: str, env_kwargs: Mapping[str, Any], *, gamma: float) -> st
         env_id: Gymnasium id.
         env_kwargs: Arguments of the env.
         gamma: Discount, in [0, 1].
+
+    Raises:
+        UnsafeRewardCodeError: If the program on the env's card is none.
     """
     env = gym.make(env_id, **env_kwargs)
     try:
-        reward_design.shape(env, EXPERT, gamma=gamma)
-    except OperantError:  # the world lacks its features
+        for design in EXPERTS:
+            if _suits(design, env, gamma):
+                return design
         return None
     finally:
         env.close()
-    return EXPERT
+
+
+def _suits(design: str, env: gym.Env[Any, Any], gamma: float) -> bool:
+    try:
+        reward_design.shape(env, design, gamma=gamma)
+    except UnsafeRewardCodeError:  # a mistake on the card must not pass for a missing expert
+        raise
+    except OperantError:  # the world lacks what the design reads
+        return False
+    return True

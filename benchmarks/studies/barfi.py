@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
 import json
 import sys
 import time
@@ -20,14 +19,13 @@ from typing import Any, TypeAlias
 
 import altair as alt
 import numpy as np
-import vl_convert
-from PIL import Image
 
 from operant.agents import make_agent
 from operant.agents.base import Agent
 from operant.benchmarks.evaluate import make_batch
 from operant.benchmarks.first_episodes import first_episodes
 from operant.benchmarks.report.theme import LIGHT
+from operant.benchmarks.studies.plots import small_png
 from operant.reward_design import shape
 from operant.reward_design.base import DesignSpec, RewardDesign
 from operant.types import Features, Float, Obs, RewardTerms, Transition
@@ -293,10 +291,7 @@ def draw(runs: Sequence[Run]) -> bytes:
     panels = [_panel(runs, task, auxiliary) for task in TASKS for auxiliary in (GOOD, BAD)]
     chart = alt.concat(*panels, columns=2).configure_view(stroke=None)
     chart = chart.configure_axis(gridColor=LIGHT.grid, labelColor=LIGHT.text)
-    drawn = Image.open(io.BytesIO(vl_convert.vegalite_to_png(chart.to_dict(), scale=2)))
-    png = io.BytesIO()
-    drawn.convert("RGB").quantize(256).save(png, "PNG", optimize=True)  # a fifth of the size
-    return png.getvalue()
+    return small_png(chart)
 
 
 def _panel(runs: Sequence[Run], task: str, auxiliary: str) -> Any:

@@ -11,4 +11,25 @@ ROWS = [
         summary="four reward designs on one sparse-reward level; which help, which is hacked",
         tags=("gridworld",),
     ),
+    Row(
+        id="locomotion-skills",
+        entry_point="operant.benchmarks.suites.locomotion_skills:SUITE",
+        summary="flips, a wave and a rest: skills that a dense reward by a person should teach",
+        tags=("mujoco",),
+        extra="mujoco",
+    ),
+    Row(
+        id="mujoco-sparse",
+        entry_point="operant.benchmarks.suites.mujoco_sparse:SUITE",
+        summary="robots that are paid by the stride; what gets them going",
+        tags=("mujoco",),
+        extra="mujoco",
+    ),
+    Row(
+        id="nethack-small",
+        entry_point="operant.benchmarks.suites.nethack_small:SUITE",
+        summary="rooms and first levels of NetHack, seen by a small network",
+        tags=("nethack",),
+        extra="nethack",
+    ),
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.envs.batched.world import World
-from operant.types import Card, Obs, Oracle
+from operant.types import Card, Oracle
 
 _ROW = np.zeros(1, np.int64)
 _ROW.setflags(write=False)
@@ -41,6 +41,7 @@ class WorldEnv(gym.Env[Any, Any]):
         self.world, self.render_mode = world, render_mode
         self.observation_space, self.action_space = world.observation_space, world.action_space
         self._ready = self._running = False
+        self._first, self._last = _bounds(world.action_space)
 
     @property
     def card(self) -> Card:
@@ -66,7 +67,7 @@ class WorldEnv(gym.Env[Any, Any]):
         self.world.reset(_ROW)
         self._ready = self._running = True
         self._watch()
-        return self._obs(), {"features": _row(self.world.out.features)}
+        return self._obs(), {"features": self.world.told(0)}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one action.
@@ -78,17 +79,20 @@ class WorldEnv(gym.Env[Any, Any]):
         if not self._running:
             raise gym.error.ResetNeeded("call env.reset() before env.step(): no episode is running")
         world, out = self.world, self.world.out
-        world.step(_ROW, checked_action(world.action_space, action)[None])
-        terminated, truncated = bool(out.terminated[0]), bool(out.truncated[0])
+        if type(action) is not int or not self._first <= action <= self._last:
+            action = checked_action(world.action_space, action)
+        world.step_one(action)
+        terminated, truncated = out.terminated.item(0), out.truncated.item(0)
         self._running = not (terminated or truncated)
         self._watch()
         info: dict[str, Any] = {
-            "features": _row(out.features),
-            "true_reward": float(out.true_reward[0]),
-            "success": bool(out.success[0]),
-            **_row(out.extras),
+            "features": world.told(0),
+            "true_reward": out.true_reward.item(0),
+            "success": out.success.item(0),
         }
-        return self._obs(), float(out.reward[0]), terminated, truncated, info
+        for name, value in out.extras.items():
+            info[name] = value.item(0) if value.ndim == 1 else value[0].copy()
+        return self._obs(), out.reward.item(0), terminated, truncated, info
 
     def render(self) -> Any:
         """Return a frame: (H, W, 3) uint8 for ``"rgb_array"``, a string for ``"ansi"``.
@@ -138,7 +142,7 @@ class WorldEnv(gym.Env[Any, Any]):
             self.render()
 
     def _obs(self) -> Any:
-        return _first(self.world.out.obs)
+        return self.world.shown(0)
 
 
 def checked_action(space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:
@@ -150,7 +154,7 @@ def checked_action(space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:
         ValueError: If it has another shape, is not finite, or is no such integer.
     """
     if isinstance(space, gym.spaces.Discrete):
-        first, last = int(space.start), int(space.start + space.n - 1)
+        first, last = _bounds(space)
         try:
             index = operator.index(action)
         except TypeError:
@@ -170,14 +174,8 @@ def checked_action(space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _row(values: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Return the only row of each array: a Python scalar, or a copy of an array."""
-    return {
-        name: value.item() if value.ndim == 1 else value[0].copy() for name, value in values.items()
-    }
-
-
-def _first(obs: Obs) -> Any:
-    if isinstance(obs, dict):
-        return {key: value[0].copy() for key, value in obs.items()}
-    return obs[0].copy()
+def _bounds(space: gym.Space[Any]) -> tuple[int, int]:
+    """Return the first and the last action of a Discrete space, or an empty range."""
+    if isinstance(space, gym.spaces.Discrete):
+        return int(space.start), int(space.start + space.n - 1)
+    return 0, -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -42,6 +42,9 @@ class Outcome:
     features: dict[str, npt.NDArray[Any]]
     extras: dict[str, npt.NDArray[Any]] = dataclasses.field(default_factory=dict)
 
+    place: ClassVar[Callable[[Outcome], Outcome] | None] = None
+    """Moves new arrays elsewhere: a worker's into memory that its parent sees."""
+
     @classmethod
     def zeros(
         cls,
@@ -62,7 +65,7 @@ class Outcome:
             paid: True if the true reward is what is paid; False for two arrays.
         """
         true = np.zeros(num)
-        return cls(
+        made = cls(
             obs=_zeros(num, space),
             reward=true if paid else np.zeros(num),
             true_reward=true,
@@ -72,8 +75,11 @@ class Outcome:
             features={f.name: np.zeros((num, *f.shape), _DTYPES[f.dtype]) for f in table},
             extras=dict(extras or {}),
         )
+        return made if cls.place is None else cls.place(made)
 
 
+_FIRST: Int = np.zeros(1, np.int64)
+_FIRST.setflags(write=False)
 _DTYPES = {"bool": np.bool_, "int": np.int64, "float": np.float64}
 
 
@@ -165,6 +171,10 @@ class World(abc.ABC):
         self._step(rows, actions)
         self.out.truncated[rows] = self.elapsed[rows] >= self.max_steps
 
+    def step_one(self, action: Any) -> None:
+        """Take one step in the first row, as :meth:`step` does; for worlds of one row."""
+        self.step(_FIRST, np.asarray(action)[None])
+
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, random streams included, as arrays."""
         streams = np.array([_stream_state(stream) for stream in self.streams], np.uint64)
@@ -217,6 +227,20 @@ class World(abc.ABC):
             actions=(),
             method="none",
         )
+
+    def told(self, row: int) -> dict[str, Any]:
+        """Return a row's features as the scalar env's info has them: plain values and copies."""
+        return {
+            name: value.item(row) if value.ndim == 1 else value[row].copy()
+            for name, value in self.out.features.items()
+        }
+
+    def shown(self, row: int) -> Any:
+        """Return a copy of a row's observation."""
+        obs = self.out.obs
+        if isinstance(obs, dict):
+            return {key: value[row].copy() for key, value in obs.items()}
+        return obs[row].copy()
 
     def frame(self, row: int) -> npt.NDArray[np.uint8]:
         """Return a picture of a row, (H, W, 3) uint8."""

@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from operant.finite import ModelOf
-from operant.reward_design.adapters.transitions import feature_table
+from operant.reward_design.adapters.transitions import card_of
 from operant.reward_design.base import DesignContext
 
 
@@ -32,12 +32,14 @@ def context_of(
     allowed: gym.Space[Any] = env.action_space
     if isinstance(env, VectorEnv):
         rows, shown, allowed = env.num_envs, env.single_observation_space, env.single_action_space
+    card = card_of(env)
     return DesignContext(
         observation_space=shown,
         action_space=allowed,
-        features=feature_table(env),
+        features=() if card is None else card.features,
         num_envs=rows if num_envs is None else num_envs,
         gamma=gamma,
         seed=seed,
         model=ModelOf(env.spec),
+        expert="" if card is None else card.expert,
     )

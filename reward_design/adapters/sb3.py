@@ -18,7 +18,7 @@ from operant.reward_design import LEARN_EVERY, as_design
 from operant.reward_design.adapters.rollouts import RolloutRecorder
 from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
-from operant.types import Feature, RewardTerms, Rollout, Transition
+from operant.types import Card, RewardTerms, Rollout, Transition
 
 
 class DesignCallback(BaseCallback):
@@ -160,15 +160,17 @@ class DesignCallback(BaseCallback):
             num_envs=env.num_envs,
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
+        card = _card(env)
         context = DesignContext(
             observation_space=space,
             action_space=env.action_space,
-            features=_feature_table(env),
+            features=() if card is None else card.features,
             num_envs=env.num_envs,
             gamma=gamma,
             seed=self._seed,
             device=str(self.model.device),
             model=ModelOf(env.get_attr("spec", 0)[0] if env.has_attr("spec") else None),
+            expert="" if card is None else card.expert,
         )
         self.design.setup(context)
         self._env, self._recorder = env, RolloutRecorder(env.num_envs)
@@ -230,8 +232,9 @@ class DesignCallback(BaseCallback):
             self.logger.record_mean(f"design/{name}", float(value.mean()))
 
 
-def _feature_table(env: VecEnv) -> tuple[Feature, ...]:
-    return tuple(env.get_attr("card", 0)[0].features) if env.has_attr("card") else ()
+def _card(env: VecEnv) -> Card | None:
+    card = env.get_attr("card", 0)[0] if env.has_attr("card") else None
+    return card if isinstance(card, Card) else None
 
 
 def _stack_features(infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from operant import wrapping
 from operant.arrays import section
 from operant.errors import OperantError
-from operant.types import Bool, Card, Feature, Features, Obs, Transition, stack_rows, take_rows
+from operant.types import Bool, Card, Features, Obs, Transition, stack_rows, take_rows
 
 _ARRAY_SPACES = (
     gym.spaces.Box,
@@ -43,19 +43,19 @@ def required_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     return mode
 
 
-def feature_table(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> tuple[Feature, ...]:
-    """Return the feature table of a scalar or vector env, through wrappers; () if it has none."""
+def card_of(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> Card | None:
+    """Return the card of a scalar or vector env, through wrappers; None if it has none."""
     base: Any = env.unwrapped
     if isinstance(base, SyncVectorEnv):
-        return feature_table(base.envs[0])
+        return card_of(base.envs[0])
     if isinstance(base, AsyncVectorEnv):  # asking a worker for an absent attribute would kill it
         probe = base.env_fns[0]()
         try:
-            return feature_table(probe)
+            return card_of(probe)
         finally:
             probe.close()
     card = getattr(base, "card", None)
-    return card.features if isinstance(card, Card) else ()
+    return card if isinstance(card, Card) else None
 
 
 def infos_of_one(info: Mapping[str, Any]) -> dict[str, Any]:

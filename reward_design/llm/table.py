@@ -1,4 +1,4 @@
-"""Rows of the designs that are programs. Their default programs are for worlds with a key."""
+"""Rows of the designs that are programs. Default programs are for worlds with a key."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ ROWS: list[Row] = [
         entry_point="operant.reward_design.llm.designs.program:ProgramReward",
         summary="a program in the closed reward language instead of the true reward",
         kwargs={"source": _REWARD},
+        tags=("program",),
+    ),
+    Row(
+        id="expert",
+        entry_point="operant.reward_design.llm.designs.expert:ExpertReward",
+        summary="the dense reward that a person wrote for the env, from its card",
         tags=("program",),
     ),
     Row(

@@ -44,7 +44,8 @@ def require(package: str, *, extra: str, minimum: str = "", below: str = "") -> 
         AttributeError,
         OSError,
     ) as error:  # such as another gymnasium than it needs
-        raise WrongVersionError(package, version, wanted or "another", extra, str(error)) from error
+        why = " ".join(str(error).split())  # theirs may have several lines
+        raise WrongVersionError(package, version, wanted or "another", extra, why) from error
 
 
 def _numbers(version: str) -> tuple[int, ...]:

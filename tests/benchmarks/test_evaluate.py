@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,16 @@ def test_scores_equal_a_loop_over_scalar_envs(spec: Spec, design: str, policy: s
         column = [row[name] for row in expected]
         np.testing.assert_allclose(getattr(table, name), column, atol=1e-12, err_msg=name)
     assert table.success.all() == (policy == "optimal")
+
+
+def test_the_env_stays_open_between_scores(tiny: Spec, monkeypatch) -> None:
+    """Gymnasium closes what a wrapper wraps when that is dropped, and worlds in processes end."""
+    evaluator = Evaluator(tiny(design="none"))
+    closed: list[bool] = []
+    monkeypatch.setattr(evaluator._batch, "close", lambda **_: closed.append(True))
+    evaluator.references()
+    gc.collect()
+    assert closed == []
 
 
 def test_env_that_does_not_say_whether_it_succeeded_is_refused(tiny: Spec) -> None:

@@ -209,3 +209,32 @@ def test_testing_size_comes_from_the_row_of_the_agent() -> None:
     ppo, dqn = _suite().testing().agents
     assert ppo.config == {"n_steps": 16, **agents.agent_row("sb3-ppo").testing}
     assert dqn.config == agents.agent_row("sb3-dqn").testing != {}
+
+
+def test_arguments_of_single_envs_and_those_for_testing_win() -> None:
+    suite = dataclasses.replace(
+        _suite(),
+        env_ids=("SparseKey-5x5-v0", "SparseKey-8x8-v0"),
+        kwargs_of={"SparseKey-8x8-v0": {"max_steps": 70, "optimum": True}},
+        evaluation=Evaluation(points=3, animated=False),
+    )
+    told = {run.env_id: dict(run.env_kwargs) for run in suite.runs()}
+    assert told == {
+        "SparseKey-5x5-v0": {"max_steps": 30},
+        "SparseKey-8x8-v0": {"max_steps": 70, "optimum": True},
+    }
+    for small, limits in ((suite, [30, 70]), (_soon_over(suite), [7, 7])):
+        tested = {run.env_id: run for run in small.testing().runs()}
+        assert [tested[env_id].env_kwargs["max_steps"] for env_id in suite.env_ids] == limits
+        last = tested["SparseKey-8x8-v0"]
+        assert last.env_kwargs["optimum"]
+        assert last.evaluation == Evaluation(points=1, episodes=4, animated=False)
+
+
+def _soon_over(suite: Suite) -> Suite:
+    return dataclasses.replace(suite, testing_kwargs={"max_steps": 7})
+
+
+def test_arguments_for_an_env_that_the_suite_lacks_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"kwargs_of must name .* got \['Typo-v0'\]"):
+        dataclasses.replace(_suite(), kwargs_of={"Typo-v0": {}})

@@ -1,18 +1,54 @@
-"""Which ids are tested by default: worlds share all their code between sizes."""
+"""Which ids are tested by default, and which cannot be: their extra is not installed here."""
 
 from __future__ import annotations
+
+import functools
+from typing import cast
 
 import pytest
 
 import operant
+from operant.cli.doctor import fix, missing
+from operant.registry import EnvRow
+
+
+@functools.cache
+def _absent(extra: str) -> str:
+    """Return why an extra cannot be used, or nothing."""
+    packages = missing(extra) if extra else []
+    return f"{', '.join(packages)} not installed: {fix(extra)}" if packages else ""
+
+
+def _params(*, firsts: bool, others: bool, others_slow: bool) -> list[object]:
+    """Return env ids with marks: what is slow by itself (tier 1 and above) is for integration."""
+    first, params = operant.envs.one_per_kind(), []
+    for name in operant.list_envs():
+        row = cast(EnvRow, operant.envs.registry()[name])
+        if not (firsts if name in first else others):
+            continue
+        marks = [pytest.mark.integration] if row.tier else []
+        if others_slow and name not in first:
+            marks = [pytest.mark.slow]
+        if why := _absent(row.extra):
+            marks.append(pytest.mark.skip(reason=why))
+        params.append(pytest.param(name, marks=marks))
+    return params
+
+
+FIXTURES = {
+    "tiered_id": {"firsts": True, "others": True, "others_slow": True},
+    "first_id": {"firsts": True, "others": False, "others_slow": True},
+    "any_id": {"firsts": True, "others": True, "others_slow": False},
+}
+"""Name -> which env ids it is.
+
+Worlds share all their code between sizes: ``tiered_id`` is the first id of each kind, and in the
+slow run all others; ``first_id`` is the first alone; ``any_id`` is every id at once.
+"""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give ``tiered_id`` every env id: the first of each kind, and the others in the slow run."""
-    if "tiered_id" in metafunc.fixturenames:
-        first = operant.envs.one_per_kind()
-        ids = [
-            env_id if env_id in first else pytest.param(env_id, marks=pytest.mark.slow)
-            for env_id in operant.list_envs()
-        ]
-        metafunc.parametrize("tiered_id", ids)
+    """Give a test that asks for one of them the env ids."""
+    for name, which in FIXTURES.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, _params(**which))

@@ -10,15 +10,17 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 import operant
 from operant.testing import check_env, check_vector_env
 
-IDS = operant.list_envs()
 # Gymnasium points from an old version of an id to the newest: MiniGrid keeps both, so do its twins.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
 UNBOUNDED = pytest.mark.filterwarnings(
     "ignore:.*Box (observation|action) space (minimum|maximum):UserWarning"
 )
-# SB3 takes symbolic uint8 grids for camera images, and finds them dark and small.
+# SB3 takes symbolic uint8 grids for camera images, and finds them dark and small; a map of numbers
+# (NetHack's glyphs) it would rather have flat.
 SYMBOLIC = pytest.mark.filterwarnings(
-    "ignore:It seems .* image:UserWarning", "ignore:The minimal resolution for an image:UserWarning"
+    "ignore:It seems .* image:UserWarning",
+    "ignore:The minimal resolution for an image:UserWarning",
+    "ignore:Your observation .* has an unconventional shape:UserWarning",
 )
 
 
@@ -33,10 +35,9 @@ def test_env_is_sound(tiered_id: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env_id", operant.envs.one_per_kind())
-def test_env_is_sound_for_long_and_the_same_in_another_process(env_id: str) -> None:
-    tags = operant.envs.registry()[env_id].tags
-    check_env(env_id, steps=1000, deterministic="deterministic" in tags, subprocess=True)
+def test_env_is_sound_for_long_and_the_same_in_another_process(first_id: str) -> None:
+    tags = operant.envs.registry()[first_id].tags
+    check_env(first_id, steps=1000, deterministic="deterministic" in tags, subprocess=True)
 
 
 @pytest.mark.integration  # compiles the batch kernel of every world
@@ -57,10 +58,9 @@ def test_sb3s_checker_accepts_it(tiered_id: str) -> None:
     sb3_check_env(gym.make(tiered_id).unwrapped, warn=True, skip_render_check=False)
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_card_is_complete(env_id: str) -> None:
-    card = operant.card(env_id)
-    assert card.id == env_id
+def test_card_is_complete(any_id: str) -> None:
+    card = operant.card(any_id)
+    assert card.id == any_id
     texts = ("description", "observation", "action", "reward", "termination", "truncation")
     assert all(getattr(card, name).strip() for name in (*texts, "success", "metric"))
     names = [feature.name for feature in card.features]

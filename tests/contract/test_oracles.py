@@ -22,6 +22,10 @@ def test_the_oracle_is_as_good_as_the_card_says(tiered_id: str) -> None:
         oracle = env.unwrapped.oracle()
         assert oracle.kind == card.oracle
         assert oracle.method
+        if oracle.kind == "none":
+            assert (oracle.actions, oracle.solution_length) == ((), None)
+            assert np.isnan(oracle.optimal_return)  # a number would be taken for a claim
+            continue
         paid, success = 0.0, False
         for action in oracle.actions:
             _, reward, terminated, truncated, info = env.step(action)

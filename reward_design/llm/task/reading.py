@@ -153,8 +153,10 @@ def _check_card(card: Card, seen: gym.Space[Any], acts: gym.Space[Any]) -> None:
 
 
 def _listed(words: str) -> tuple[str, ...]:
-    """Return the names in ``"Discrete(3): left, right, pick; ..."``."""
-    _, _, listed = words.partition(":")
+    """Return the names in ``"Discrete(3): left, right, pick; ..."``; vectors have none."""
+    space, _, listed = words.partition(":")
+    if space.startswith("Box"):
+        return ()
     listed = re.sub(r"\([^)]*\)", "", re.split(r"[;.]", listed)[0])
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 

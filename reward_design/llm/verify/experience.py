@@ -235,7 +235,9 @@ def _special(view: ObsView, rows: Float, rng: np.random.Generator) -> Float:
             high[part] = np.where(np.isfinite(bounds[1]), bounds[1], high[part])
     if names:
         tail = slice(len(low) - 2 * len(names), None)
-        low[tail], high[tail] = [f.low for f in names] * 2, [f.high for f in names] * 2
+        bounds = np.array([[f.low, f.high] for f in names] * 2).T
+        low[tail] = np.where(np.isfinite(bounds[0]), bounds[0], low[tail])
+        high[tail] = np.where(np.isfinite(bounds[1]), bounds[1], high[tail])
     drawn = rng.uniform(low, high)
     made = np.array([np.clip(0.0, low, high), (low + high) / 2, drawn])
     whole = [f.dtype != "float" for f in names] * 2

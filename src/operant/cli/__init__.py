@@ -1,7 +1,7 @@
 """The command line: one file per command, one table of them here.
 
-Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 a dependency is missing, 4 a search found
-nothing, 75 interrupted, saved and continued by the same command.
+Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 a dependency is missing or of a wrong version,
+4 a search found nothing, 75 interrupted, saved and continued by the same command.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _dispatch(argv: list[str]) -> int:
     import tyro
     from gymnasium.error import Error as GymnasiumError
 
-    from operant.errors import MissingExtraError, OperantError
+    from operant.errors import MissingExtraError, OperantError, WrongVersionError
 
     known, prog = commands(), "operant"
     if group := {n.removeprefix(f"{argv[0]} "): f for n, f in known.items() if f"{argv[0]} " in n}:
@@ -105,7 +105,7 @@ def _dispatch(argv: list[str]) -> int:
         code: Any = tyro.extras.subcommand_cli_from_dict(
             known, prog=prog, description=_DESCRIPTION, args=argv
         )
-    except MissingExtraError as error:
+    except (MissingExtraError, WrongVersionError) as error:
         print(f"operant: {error}", file=sys.stderr)
         return MISSING
     except BrokenPipeError:

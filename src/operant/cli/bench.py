@@ -27,10 +27,17 @@ def bench(
         results: Results folder; by default results/SUITE.
         workers: Number of processes; by default one per core.
         testing: Run a version that takes seconds and whose scores mean nothing.
+
+    Raises:
+        MissingExtraError: If the suite's envs need an extra that is not installed.
     """
     from operant import benchmarks
+    from operant.cli.doctor import missing
+    from operant.errors import MissingExtraError
 
-    chosen = benchmarks.suite(suite)
+    chosen, extra = benchmarks.suite(suite), benchmarks.registry()[suite].extra
+    if action == "run" and (absent := missing(extra)):  # once, not for every run
+        raise MissingExtraError(absent[0], extra)
     chosen = chosen.testing() if testing else chosen
     folder = results or Path("results") / chosen.id
     return run_and_report(chosen, folder, workers) if action == "run" else show(chosen, folder)

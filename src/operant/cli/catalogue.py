@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from rich.markup import escape
 from tyro.conf import Positional, arg
 
+from operant.cli.doctor import fix, missing
+from operant.errors import MissingExtraError, WrongVersionError
 from operant.registry import AgentRow, Registry, Row
 
 _LEVELS = 20
@@ -30,7 +32,12 @@ def envs(name: Name = "", json: bool = False) -> int:
 
     if not name:
         return _list("environments", package.registry(), json)
-    card = operant.card(name, levels=_LEVELS)
+    try:
+        card = operant.card(name, levels=_LEVELS)
+    except (MissingExtraError, WrongVersionError):
+        row = package.registry()[name]  # what is known of it all the same
+        print(f"{row.id}: {row.summary}; needs the extra {row.extra!r}")
+        raise
     if json:
         return _json(dataclasses.asdict(card))
     from operant.cli.output import console, table
@@ -113,8 +120,21 @@ def _list(title: str, registry: Registry[Any], as_json: bool) -> int:
 
     if as_json:
         return _json([{**dataclasses.asdict(row), "kwargs": dict(row.kwargs)} for row in registry])
-    rows = [(row.id, row.summary, ", ".join(_labels(row)), row.extra) for row in registry]
+    extras = {row.extra for row in registry} - {""}
+    absent = {extra: missing(extra) for extra in sorted(extras)}
+    rows = [
+        (
+            row.id,
+            row.summary,
+            ", ".join(_labels(row)),
+            f"{row.extra} (missing)" if absent.get(row.extra) else row.extra,
+        )
+        for row in registry
+    ]
     table(title, ("id", "what it is", "tags", "extra"), rows)
+    for extra, packages in absent.items():
+        if packages:
+            print(f"\n{extra} is missing ({', '.join(packages)}); to install it: {fix(extra)}")
     return 0
 
 

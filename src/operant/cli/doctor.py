@@ -71,6 +71,11 @@ def _declared(distribution: str) -> list[tuple[str, str, list[str]]]:
     ]
 
 
+def missing(extra: str) -> list[str]:
+    """Return the packages of an extra that are not installed; nothing is imported to find out."""
+    return [name for part, name in requirements() if part == extra and not _version(name)]
+
+
 def fix(extra: str) -> str:
     """Return the command that installs an extra, or the core if it is ``""``."""
     name = f"'operant[{extra}]'" if extra else "operant"

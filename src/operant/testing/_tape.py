@@ -48,6 +48,7 @@ class Context:
     seed: int = 0
     device: str = "cpu"
     model: Callable[[], FiniteMDP] | None = None
+    expert: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -335,6 +335,7 @@ def check_design(
         gamma=gamma,
         seed=seed,
         model=ModelOf(env.spec),
+        expert=card.expert if isinstance(card, Card) else "",
     )
     env.close()
     tape = record(make_env, num_envs=num_envs, steps=steps, seed=seed)

@@ -1,0 +1,1 @@
+"""Goal-conditioned worlds of MuJoCo: ants that walk to a place, arms that reach or push."""

@@ -1,0 +1,1 @@
+"""Text2Reward's six locomotion skills, with predicates that tell when one was shown."""

@@ -1,0 +1,1 @@
+"""NetHack worlds on NLE: real seeds, copied observations, features, true objectives."""
