@@ -92,7 +92,7 @@ class V5World(RobotWorld):
         late = f"; what was earned is paid every {self.delay} steps and at the end"
         return Card(
             id=env_id,
-            description=f"Gymnasium's {robot.gymnasium_id} with its own reward, paid late.",
+            description=f"The {robot.name} is to run along x, fast and without wasted effort.",
             observation=robot.obs_words,
             action=robot.action_words,
             reward=f"{robot.reward_words}{late if self.delay > 1 else ''}",

@@ -83,4 +83,5 @@ ROBOT = Ant(
         for leg, geom in zip(LEGS, ("left", "right", "third", "fourth"), strict=True)
     ),
     fields=("geom_xpos", "geom_xmat", "xpos"),
+    contact_height=0.03,  # margins of its geoms keep a standing foot 0.02 m above the floor
 )

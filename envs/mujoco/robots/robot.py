@@ -22,8 +22,6 @@ import numpy.typing as npt
 from operant.envs.mujoco.simulation import Simulation, mujoco
 from operant.types import Bool, Feature, Float, Int
 
-CONTACT = 0.01
-"""Height in m up to which a foot counts as touching the floor."""
 
 SHADOWS = 1024
 """Pixels of the shadows' map; MuJoCo's 4096 take most of the time where there is no GPU."""
@@ -77,6 +75,7 @@ class Robot(abc.ABC):
         fields: Derived fields that it needs of a simulation.
         contact_forces: True if it needs contact forces.
         camera_distance: Of pictures, in m.
+        contact_height: Height in m up to which a foot counts as touching the floor.
     """
 
     name: str
@@ -94,6 +93,7 @@ class Robot(abc.ABC):
     fields: tuple[str, ...] = ("geom_xpos", "geom_xmat")
     contact_forces: bool = False
     camera_distance: float = 4.0
+    contact_height: float = 0.01
 
     @functools.cached_property
     def model(self) -> Any:
@@ -142,7 +142,7 @@ class Robot(abc.ABC):
             for foot in self.feet
             for feature in (
                 value(f"{foot.name}_height", f"height of the {_point(foot)} over the floor", "m"),
-                flag(f"{foot.name}_contact", f"that height is at most {CONTACT:g} m"),
+                flag(f"{foot.name}_contact", f"that height is at most {self.contact_height:g} m"),
             )
         ]
         cost = f"{self.control_weight:g} times the sum of squared actions"
@@ -164,7 +164,7 @@ class Robot(abc.ABC):
         angles[:, 1::2] = qvel[:, -len(self.joints) :]
         heights, stands = self.foot_heights(simulation, rows), out[:, feet]
         stands[:, ::2] = heights
-        stands[:, 1::2] = heights <= CONTACT
+        stands[:, 1::2] = heights <= self.contact_height
         out[:, own] = motion.control_cost
         if self.contact_forces:
             out[:, own + 1] = motion.contact_cost

@@ -16,7 +16,7 @@ from operant.envs.batched.vector import WorldVectorEnv
 from operant.envs.mujoco.delayed import V5World
 from operant.envs.mujoco.robots import NAMES, named
 from operant.envs.mujoco.robots.free import attitude
-from operant.envs.mujoco.robots.robot import CONTACT, no_advice
+from operant.envs.mujoco.robots.robot import no_advice
 from operant.envs.mujoco.simulation import Simulation, mujoco
 from operant.reward_design.llm import compile_reward
 
@@ -172,11 +172,20 @@ def test_the_ants_feet_are_the_tips_of_its_legs() -> None:
 
 
 def test_a_foot_on_the_floor_has_contact() -> None:
-    for lift, touches in ((CONTACT / 2, 1.0), (2 * CONTACT, 0.0)):
+    for lift, touches in ((0.005, 1.0), (0.02, 0.0)):
         _, standing = posed("hopper")
         _, features = posed("hopper", [0.0, 1.25 - standing["foot_height"] + lift])
         assert features["foot_height"] == pytest.approx(lift)
         assert features["foot_contact"] == touches
+
+
+def test_an_ant_that_stands_has_all_feet_on_the_floor() -> None:
+    env = gym.make("SparseAnt-v0")
+    env.reset(seed=0)
+    for _ in range(60):
+        *_, info = env.step(np.zeros(8))
+    legs = ("front_left", "back_left", "back_right", "front_right")
+    assert all(info["features"][f"{leg}_foot_contact"] for leg in legs)
 
 
 def test_a_forward_lean_is_a_positive_pitch() -> None:
