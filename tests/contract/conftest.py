@@ -19,15 +19,28 @@ def _absent(extra: str) -> str:
     return f"{', '.join(packages)} not installed: {fix(extra)}" if packages else ""
 
 
-def _params(*, firsts: bool, others: bool, others_slow: bool) -> list[object]:
+def _families() -> set[str]:
+    """Return the first id of each family (NetHack, MuJoCo, ...), whose kinds share their engine."""
+    first: dict[str, str] = {}
+    for row in operant.envs.registry():
+        first.setdefault(".".join(row.entry_point.split(".")[:3]), row.id)
+    return set(first.values())
+
+
+def _params(
+    *, firsts: bool = True, others: bool = True, others_slow: bool = True, per_family: bool = False
+) -> list[object]:
     """Return env ids with marks: what is slow by itself (tier 1 and above) is for integration."""
     first, params = operant.envs.one_per_kind(), []
+    families = _families()
     for name in operant.list_envs():
         row = cast(EnvRow, operant.envs.registry()[name])
         if not (firsts if name in first else others):
             continue
         marks = [pytest.mark.integration] if row.tier else []
-        if others_slow and name not in first:
+        if (others_slow and name not in first) or (
+            per_family and row.tier and name not in families
+        ):
             marks = [pytest.mark.slow]
         if why := _absent(row.extra):
             marks.append(pytest.mark.skip(reason=why))
@@ -36,14 +49,17 @@ def _params(*, firsts: bool, others: bool, others_slow: bool) -> list[object]:
 
 
 FIXTURES = {
-    "tiered_id": {"firsts": True, "others": True, "others_slow": True},
-    "first_id": {"firsts": True, "others": False, "others_slow": True},
-    "any_id": {"firsts": True, "others": True, "others_slow": False},
+    "tiered_id": {},
+    "first_id": {"others": False},
+    "any_id": {"others_slow": False},
+    "batch_id": {"per_family": True},
 }
 """Name -> which env ids it is.
 
 Worlds share all their code between sizes: ``tiered_id`` is the first id of each kind, and in the
-slow run all others; ``first_id`` is the first alone; ``any_id`` is every id at once.
+slow run all others; ``first_id`` is the first alone; ``any_id`` is every id at once; ``batch_id``
+is like ``tiered_id``, but of slow worlds it is the first of a family, as what makes rows of them is
+the same.
 """
 
 
