@@ -22,7 +22,6 @@ import numpy.typing as npt
 from operant.envs.mujoco.simulation import Simulation, mujoco
 from operant.types import Bool, Feature, Float, Int
 
-
 SHADOWS = 1024
 """Pixels of the shadows' map; MuJoCo's 4096 take most of the time where there is no GPU."""
 
