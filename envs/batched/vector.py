@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from operant.envs.batched.rows import reset_mask, row_seeds, with_masks
 from operant.envs.batched.scalar import checked_action
 from operant.envs.batched.world import World
 from operant.types import Bool, Card, Int, Obs
@@ -81,13 +82,13 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             ValueError: If seeds or mask have the wrong length or type, an option is unknown, or the
                 first reset is partial.
         """
-        mask = self._mask(options)
-        seeds = self._seeds(seed)
+        mask = reset_mask(options, self.num_envs, ready=self._ready)
+        seeds = row_seeds(seed, self.num_envs, None if self._ready else self.np_random)
         self.world.seed([s if mask[row] else None for row, s in enumerate(seeds)])
         self.world.reset(np.flatnonzero(mask))
         self._ready = True
         self._pending[mask] = False
-        return self._obs(), _with_masks({"features": _copied(self.world.out.features)}, mask)
+        return self._obs(), with_masks({"features": _copied(self.world.out.features)}, mask)
 
     def step(
         self, actions: Any
@@ -116,14 +117,14 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
         done = out.terminated | out.truncated
         judged = out.reward.copy(), out.terminated.copy(), out.truncated.copy()
         told = {"true_reward": out.true_reward, "success": out.success, **out.extras}
-        infos = _with_masks(_copied(told), moved)
+        infos = with_masks(_copied(told), moved)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if done.any():
                 infos |= self._final(infos, done)
                 world.reset(np.flatnonzero(done))
         else:
             self._pending = done
-        infos |= _with_masks({"features": _copied(out.features)}, np.ones_like(moved))
+        infos |= with_masks({"features": _copied(out.features)}, np.ones_like(moved))
         return self._obs(), *judged, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -175,31 +176,6 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.world, name)
 
-    def _mask(self, options: dict[str, Any] | None) -> Bool:
-        if unknown := set(options or ()) - {"reset_mask"}:
-            raise ValueError(f"the only reset option is 'reset_mask', got {sorted(unknown)}")
-        mask = np.ones(self.num_envs, np.bool_)
-        if options and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"], np.bool_)
-            if mask.shape != (self.num_envs,):
-                raise ValueError(f"reset_mask must have shape ({self.num_envs},), got {mask.shape}")
-        if not self._ready and not mask.all():
-            raise ValueError("reset_mask must be all True at the first reset: no row has begun")
-        return mask
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if isinstance(seed, (int, np.integer)):
-            return [int(seed) + row for row in range(self.num_envs)]
-        if seed is not None and not isinstance(seed, (list, tuple, np.ndarray)):
-            raise ValueError(f"seed must be an integer, a list of them or None, got {seed!r}")
-        seeds: list[int | None] = [None] * self.num_envs if seed is None else list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed must be an int or {self.num_envs} entries, got {len(seeds)}")
-        if not self._ready:  # rows without a seed still need a stream of their own
-            fresh = self.np_random.integers(2**31, size=self.num_envs)
-            seeds = [int(fresh[row]) if s is None else s for row, s in enumerate(seeds)]
-        return seeds
-
     def _checked(self, actions: Any) -> npt.NDArray[Any]:
         """Return a batch of actions as an array, after looking at every one."""
         space = self.single_action_space
@@ -236,7 +212,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
             final[row] = _row_of(out.obs, row)
         last = {key: _copied(value) for key, value in infos.items() if key[0] != "_"}
         last["features"] = _copied(out.features)
-        return _with_masks({"final_obs": final, "final_info": _with_masks(last, done)}, done)
+        return with_masks({"final_obs": final, "final_info": with_masks(last, done)}, done)
 
 
 def _copied(values: Any) -> Any:
@@ -249,7 +225,3 @@ def _row_of(obs: Obs, row: int) -> Any:
     if isinstance(obs, dict):
         return {key: value[row].copy() for key, value in obs.items()}
     return obs[row].copy()
-
-
-def _with_masks(infos: dict[str, Any], mask: Bool) -> dict[str, Any]:
-    return infos | {f"_{key}": mask.copy() for key in infos}

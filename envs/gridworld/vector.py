@@ -12,6 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from operant.envs.batched.rows import reset_mask, row_seeds, with_masks
 from operant.envs.gridworld.engine import NEXT_STEP, NO_RESET, SAME_STEP
 from operant.envs.gridworld.family import Family
 from operant.envs.gridworld.programs import Program
@@ -160,21 +161,13 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
                 first reset is partial; if the env was made with ``optimum`` and a level is too
                 large for it.
         """
-        mask = np.ones(self.num_envs, np.bool_)
-        if unknown := set(options or ()) - {"reset_mask"}:
-            raise ValueError(f"the only reset option is 'reset_mask', got {sorted(unknown)}")
-        if options and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"], np.bool_)
-            if mask.shape != (self.num_envs,):
-                raise ValueError(f"reset_mask must have shape ({self.num_envs},), got {mask.shape}")
-        if not self._ready and not mask.all():
-            raise ValueError("reset_mask must be all True at the first reset: no row has a level")
-        seeds = self._seeds(seed)
+        mask = reset_mask(options, self.num_envs, ready=self._ready)
+        seeds = row_seeds(seed, self.num_envs, None if self._ready else self.np_random)
         self.simulator.seed([s if mask[i] else None for i, s in enumerate(seeds)])
         self.simulator.reset(mask)
         self._ready = True
         infos = {"features": self._features()} if self._with_features else {}
-        return self._obs(), _with_masks(infos, mask)
+        return self._obs(), with_masks(infos, mask)
 
     def step(
         self, actions: npt.NDArray[np.int64]
@@ -257,19 +250,6 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
         self.__dict__ |= state
         self._everywhere.setflags(write=False)
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if isinstance(seed, (int, np.integer)):
-            return [int(seed) + i for i in range(self.num_envs)]
-        if seed is not None and not isinstance(seed, (list, tuple, np.ndarray)):
-            raise ValueError(f"seed must be an integer, a list of them or None, got {seed!r}")
-        seeds: list[int | None] = [None] * self.num_envs if seed is None else list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed must be an int or {self.num_envs} entries, got {len(seeds)}")
-        if not self._ready:  # rows without a seed still need a stream of their own
-            fresh = self.np_random.integers(2**31, size=self.num_envs)
-            seeds = [int(fresh[i]) if s is None else s for i, s in enumerate(seeds)]
-        return seeds
-
     def _checked(self, actions: Any) -> npt.NDArray[Any]:
         """Return a batch of actions as an array of integers of the right shape.
 
@@ -334,8 +314,4 @@ class GridVectorEnv(VectorEnv[Any, npt.NDArray[np.int64], npt.NDArray[Any]]):
             final[n] = family.view.pack(*parts)
         if self._with_features:
             last["features"] = self.simulator.features(out.final_features.copy())
-        return _with_masks({"final_obs": final, "final_info": _with_masks(last, done)}, done)
-
-
-def _with_masks(infos: dict[str, Any], mask: Bool) -> dict[str, Any]:
-    return infos | {f"_{key}": mask.copy() for key in infos}
+        return with_masks({"final_obs": final, "final_info": with_masks(last, done)}, done)
