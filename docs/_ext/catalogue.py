@@ -20,6 +20,7 @@ import operant
 from operant import agents, benchmarks
 from operant.errors import MissingExtraError
 from operant.registry import Row
+from operant.types import Card
 
 API_PAGES = {
     "core": ("errors", "registry", "seeding", "tabular", "testing", "types"),
@@ -72,7 +73,7 @@ def env_page(row: Row) -> str:
     facts = [
         [field.name, show(getattr(card, field.name))]
         for field in dataclasses.fields(card)
-        if field.name not in {"id", "description", "features"}
+        if field.name not in {"id", "description", "features", "expert"}
     ]
     features = [
         [
@@ -91,8 +92,16 @@ def env_page(row: Row) -> str:
         f"`gym.make({row.id!r})`, built by {link(row)} with {settings(row)}.\n\n"
         f"{table(['', ''], facts)}\n## Features\n\n"
         "A privileged feature is one that the agent's observation does not determine.\n\n"
-        f"{table(head, features)}{options(row)}"
+        f"{table(head, features)}{options(row)}{expert(card)}"
     )
+
+
+def expert(card: Card) -> str:
+    """Return the section with the reward that a person wrote; empty where there is none."""
+    if not card.expert:
+        return ""
+    words = "A dense reward that a person wrote; the design `expert` pays it."
+    return f"\n## A person's reward\n\n{words}\n\n```python\n{card.expert.strip()}\n```\n"
 
 
 def options(row: Row) -> str:
@@ -130,7 +139,7 @@ def env_pages() -> dict[str, str]:
         for module, rows in sorted(families.items(), key=lambda family: title(family[0])):
             page, outside = rows[0].id, ""
             if len(rows) > 1:
-                page, outside = module.rpartition(".")[2], OUTSIDE
+                page, outside = f"{folder}-{module.rpartition('.')[2]}", OUTSIDE
                 pages[f"envs/{page}.md"] = family_page(module, rows)
             pages |= {f"envs/{row.id}.md": outside + env_page(row) for row in rows}
             ids = f"`{rows[0].id}`" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from operant.envs.batched.scalar import WorldEnv
 from operant.envs.batched.vector import WorldVectorEnv
-from operant.envs.batched.world import World
+from operant.envs.batched.world import BatchWorld
 from operant.envs.delayed import STEP, DelayedEnv, DelayedVectorEnv, payment
 
 
@@ -44,7 +44,7 @@ class MakeVector(Protocol):
 
 
 def makers(
-    world: type[World], batch: Callable[..., World] | None = None
+    world: type[BatchWorld], batch: Callable[..., BatchWorld] | None = None
 ) -> tuple[MakeScalar, MakeVector]:
     """Return the factories ``make`` and ``make_vector`` of a world.
 
@@ -56,7 +56,9 @@ def makers(
         batch: What builds it for many rows; None for ``world`` itself.
     """
 
-    def build(kind: Callable[..., World], num: int, own: str | None, **options: Any) -> World:
+    def build(
+        kind: Callable[..., BatchWorld], num: int, own: str | None, **options: Any
+    ) -> BatchWorld:
         if own is not None:
             options["reward"] = own
         return kind(num=num, **options)

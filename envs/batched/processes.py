@@ -16,7 +16,7 @@ import numpy.typing as npt
 from operant.envs.batched.crew import Crew, Died, WorkersDiedError
 from operant.envs.batched.shared import CALL, RESET, STEP, STEP_ALL, flat, outcome
 from operant.envs.batched.worker import IN_WORKER, Order
-from operant.envs.batched.world import World
+from operant.envs.batched.world import BatchWorld
 from operant.errors import OperantError
 from operant.types import Card, Int, Oracle
 
@@ -24,11 +24,11 @@ MAX_RESTARTS = 20
 """So many workers are replaced; more deaths than that are no accident."""
 
 
-class ProcessWorld(World):
+class ProcessWorld(BatchWorld):
     """A world in rows, some of which each worker process has: ``kind(num=num)``, to the bit.
 
     What the rows show lies in memory that all processes share. While a worker waits, it calls its
-    world's :meth:`World.idle`.
+    world's :meth:`BatchWorld.idle`.
 
     A worker that dies or does not answer is replaced. Its rows' running episodes then end as
     truncated, with reward 0, in the step that noticed it or in the next one; that step has the
@@ -41,7 +41,7 @@ class ProcessWorld(World):
 
     def __init__(
         self,
-        kind: type[World],
+        kind: type[BatchWorld],
         *,
         num: int = 1,
         workers: int | None = None,
@@ -116,7 +116,7 @@ class ProcessWorld(World):
         return [worker.process.pid for worker in self._crew.workers]
 
     def seed(self, seeds: Sequence[int | None]) -> None:
-        """Start the random streams of some rows anew; see :meth:`World.seed`."""
+        """Start the random streams of some rows anew; see :meth:`BatchWorld.seed`."""
         self._call("seed", [[list(seeds[rows])] for rows in self._rows])
         for row, seed in enumerate(seeds):
             if seed is not None:
@@ -374,7 +374,7 @@ class ProcessWorld(World):
             self.out.extras.pop("restarted", None)
 
 
-def _module_of(kind: type[World]) -> tuple[str, str | None]:
+def _module_of(kind: type[BatchWorld]) -> tuple[str, str | None]:
     """Return name and file of the module that defines a world.
 
     Raises:

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.batched.world import World
+from operant.envs.batched.world import BatchWorld
 from operant.types import Card, Oracle
 
 _ROW = np.zeros(1, np.int64)
@@ -24,7 +24,7 @@ class WorldEnv(gym.Env[Any, Any]):
     (bool) and the world's extras.
     """
 
-    def __init__(self, world: World, *, render_mode: str | None = None) -> None:
+    def __init__(self, world: BatchWorld, *, render_mode: str | None = None) -> None:
         """Take over a world of one row.
 
         Args:

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from operant.envs.batched.rows import reset_mask, row_seeds, with_masks
 from operant.envs.batched.scalar import checked_action
-from operant.envs.batched.world import World
+from operant.envs.batched.world import BatchWorld
 from operant.types import Bool, Card, Int, Obs
 
 
@@ -28,7 +28,7 @@ class WorldVectorEnv(VectorEnv[Any, Any, npt.NDArray[Any]]):
 
     def __init__(
         self,
-        world: World,
+        world: BatchWorld,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,

@@ -40,7 +40,7 @@ from operant.envs.batched.shared import (
     layout_of,
     outcome,
 )
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.errors import OperantError
 from operant.types import Int
 
@@ -62,7 +62,7 @@ class Order:
         limit_s: So long a single order may take.
     """
 
-    kind: type[World]
+    kind: type[BatchWorld]
     arguments: dict[str, Any]
     rows: slice
     num: int
@@ -198,7 +198,7 @@ class _Worker:
         self._idle = True
         self._publish(slice(None))
 
-    def _built(self) -> World:
+    def _built(self) -> BatchWorld:
         """Build the world so that it writes into shared memory itself, where it lets us."""
         order, num = self._order, len(self._first_rows)
         Outcome.place = self._place

@@ -89,7 +89,7 @@ def _zeros(num: int, space: gym.Space[Any]) -> Any:
     return np.zeros((num, *(space.shape or ())), space.dtype)
 
 
-class World(abc.ABC):
+class BatchWorld(abc.ABC):
     """N rows of one kind of world.
 
     A subclass calls ``super().__init__`` with every argument it was built with (copies and pickles
@@ -272,8 +272,8 @@ class World(abc.ABC):
 
 
 def _rebuilt(
-    kind: type[World], arguments: dict[str, Any], state: dict[str, npt.NDArray[Any]]
-) -> World:
+    kind: type[BatchWorld], arguments: dict[str, Any], state: dict[str, npt.NDArray[Any]]
+) -> BatchWorld:
     world = kind(**arguments)
     world.set_state(state)
     return world

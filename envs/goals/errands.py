@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from operant.envs.goals.layouts import Layout
+from operant.envs.goals.layouts import Maze
 from operant.types import Float
 
 ANY, LONG = "any", "long"
@@ -22,7 +22,7 @@ class Errands:
         apart: Fewest cells of way between start and goal.
     """
 
-    def __init__(self, maze: Layout, task: str, apart: int, spread: float = 0.25) -> None:
+    def __init__(self, maze: Maze, task: str, apart: int, spread: float = 0.25) -> None:
         """List what can be drawn.
 
         Args:

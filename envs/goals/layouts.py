@@ -58,7 +58,7 @@ MAPS: dict[str, tuple[str, ...]] = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class Layout:
+class Maze:
     """A maze in metres.
 
     Attributes:
@@ -97,7 +97,7 @@ class Layout:
         return np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)
 
 
-def layout(name: str, cell: float = 1.0) -> Layout:
+def layout(name: str, cell: float = 1.0) -> Maze:
     """Return a maze.
 
     Args:
@@ -119,7 +119,7 @@ def layout(name: str, cell: float = 1.0) -> Layout:
     half = np.array([letters.shape[1], letters.shape[0]]) * cell / 2
     cells = np.argwhere(~walls)
     marks = [letters[tuple(at)] for at in cells]
-    return Layout(
+    return Maze(
         name=name,
         cell=cell,
         walls=walls,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.goals.layouts import Layout
+from operant.envs.goals.layouts import Maze
 from operant.envs.goals.routes import Routes
 from operant.types import Feature, Float
 
 
-def way_table(maze: Layout, routes: Routes) -> tuple[Feature, ...]:
+def way_table(maze: Maze, routes: Routes) -> tuple[Feature, ...]:
     """Return the features that :func:`way_features` computes.
 
     None is privileged: the map never changes, and positions and goals are observed. There is one

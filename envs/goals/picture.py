@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from operant.envs.goals.layouts import Layout
+from operant.envs.goals.layouts import Maze
 from operant.types import Float
 
 _WALL, _FLOOR, _GOAL, _RIM = (70, 78, 92), (238, 240, 243), (168, 222, 178), (38, 140, 70)
@@ -18,7 +18,7 @@ _FINE = 4
 class Canvas:
     """Draws one maze; what never changes is drawn once."""
 
-    def __init__(self, maze: Layout, pixels: int = 48) -> None:
+    def __init__(self, maze: Maze, pixels: int = 48) -> None:
         """Draw the walls.
 
         Args:

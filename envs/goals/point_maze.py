@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.envs.batched.makers import makers
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.envs.goals.errands import ANY, WORDS, Errands
 from operant.envs.goals.geometry import drive
 from operant.envs.goals.layouts import layout
@@ -46,7 +46,7 @@ def reward(obs, action, next_obs, info):
 """The dense reward of a person: metres of the way, and something for arriving."""
 
 
-class PointMaze(GoalTask, World):
+class PointMaze(GoalTask, BatchWorld):
     """A puck in a maze, in N rows."""
 
     def __init__(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from operant.envs.goals.geometry import grown, lines, ways
-from operant.envs.goals.layouts import Layout
+from operant.envs.goals.layouts import Maze
 from operant.types import Float
 
 _HAIR = 1e-9
@@ -30,7 +30,7 @@ class Routes:
         longest: No way through the maze is longer, m.
     """
 
-    def __init__(self, maze: Layout, clearance: float) -> None:
+    def __init__(self, maze: Maze, clearance: float) -> None:
         """Work out the ways between corners.
 
         Args:
@@ -82,7 +82,7 @@ class Routes:
         return ways(points, goals, ahead, self.corners, self._thin, self._frames, self._cell)
 
 
-def _turns(maze: Layout, boxes: Float) -> Float:
+def _turns(maze: Maze, boxes: Float) -> Float:
     """Return the corners of boxes that stick out into the open, (V, 2)."""
     corners = np.unique(np.concatenate([boxes[:, [i, j]] for i in (0, 2) for j in (1, 3)]), axis=0)
     corners = corners[(np.abs(corners) < maze.half).all(axis=1)]
@@ -93,7 +93,7 @@ def _turns(maze: Layout, boxes: Float) -> Float:
     return turns
 
 
-def _frames(maze: Layout, clearance: float) -> Float:
+def _frames(maze: Maze, clearance: float) -> Float:
     """Return where the body fits in each cell: (H, W, 2, 4), a wide and a tall rectangle.
 
     A wall's are those of the open cell next to it.

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.nethack.game import Game, engine
+from operant.envs.nethack.game import NetHackGame, engine
 from operant.errors import WrongVersionError
 from operant.types import Bool
 
@@ -61,7 +61,7 @@ class Ground:
     All places are (row, column) as NLE shows them.
     """
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: NetHackGame) -> None:
         """Find the tables of a game that has just been started; they move with every start.
 
         Raises:
@@ -122,7 +122,7 @@ class Ground:
         thing = _among(_number(self._pack, 8), kind, _NEXT)
         return _number(thing + _LETTER, 1) if thing else 0
 
-    def _check(self, game: Game) -> None:
+    def _check(self, game: NetHackGame) -> None:
         """Compare what the tables say with what is shown."""
         shown, stats = game.buffers["glyphs"], game.buffers["blstats"]
         remembered = self._cells["glyph"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operant.envs.minihack.ground import CLOSED, KINDS, LOCKED, Ground
 from operant.envs.minihack.ways import MOVES, Place
 from operant.envs.nethack import actions as action_sets
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 
 COMPASS = tuple(action_sets.TASK[name] for name in action_sets.MOVES)
 """Keys of the eight directions."""
@@ -17,7 +17,7 @@ _UNLOCKS, _PULLS = 8, 20
 _YES = ord("y")
 
 
-def apply_key(game: Game, ground: Ground) -> bool:
+def apply_key(game: NetHackGame, ground: Ground) -> bool:
     """Unlock and open a door next to the hero, with the key; without key or door nothing happens.
 
     Every loop is bounded: a door that stays stuck is left to the next action.

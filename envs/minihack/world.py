@@ -20,7 +20,7 @@ from operant.envs.minihack.seeds import MOST_LEVEL_SEEDS, level_seeds, opening
 from operant.envs.minihack.ways import FAR, Ways
 from operant.envs.nethack import actions as action_sets
 from operant.envs.nethack import facts as f
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 from operant.envs.nethack.world import NetHackWorld, Seeds
 from operant.types import Card, Feature, Oracle
 
@@ -263,7 +263,7 @@ class HackWorld(NetHackWorld):
         self._events(row, last, self._seen[row])
 
     def told(self, row: int) -> dict[str, Any]:
-        """Return a row's features as plain values; see :meth:`World.told`."""
+        """Return a row's features as plain values; see :meth:`BatchWorld.told`."""
         return {**dict(zip(self._names, self._now[row], strict=False)), **self._seen[row]}
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ class HackWorld(NetHackWorld):
 
     # -- actions --------------------------------------------------------------------------------
 
-    def _pressed(self, game: Game, key: int) -> bool:
+    def _pressed(self, game: NetHackGame, key: int) -> bool:
         """Press a key, or do what an action of several keys stands for."""
         ground = self._grounds[self._row]
         assert ground is not None

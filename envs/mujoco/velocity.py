@@ -1,7 +1,7 @@
 """Run at a given speed, neither slower nor faster: paid only while it is kept.
 
 Source: the target speeds of meta-learning's half cheetah (Model-Agnostic Meta-Learning, Finn,
-Abbeel, Levine, 2017), which pays -|speed - target|; ours pays 1 within a band, 0 outside.
+Abbeel, Levine, 2017), which pays ``-abs(speed - target)``; ours pays 1 within a band, 0 outside.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.arrays import section
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.envs.mujoco.render import Camera
 from operant.envs.mujoco.robots.robot import Motion, Robot
 from operant.types import Feature, Int
@@ -23,7 +23,7 @@ STEPS = 1000
 """Gymnasium's time limit of the robots."""
 
 
-class RobotWorld(World):
+class RobotWorld(BatchWorld):
     """N robots and a task.
 
     Attributes:

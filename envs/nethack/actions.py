@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 
 MOVES = ("north", "east", "south", "west", "north_east", "south_east", "south_west", "north_west")
 _NEAR, _FAR = "kljhunby", "KLJHUNBY"
@@ -40,7 +40,7 @@ EXTENDED: dict[str, int] = {
 """Five more, with help for prompts; see :func:`act_with_help`."""
 SETS = {"task": TASK, "extended": EXTENDED}
 
-Act = Callable[[Game, int], bool]
+Act = Callable[[NetHackGame, int], bool]
 """Presses a key in a game and all that goes with it; tells whether the game is over."""
 
 _OFFER = re.compile(rb"What do you want to (?:eat|drink)\? \[(?:\$|- )?([a-zA-Z])")
@@ -49,7 +49,7 @@ _PICK_UP, _CAST, _YES, _ESCAPE, _ALL = ord(","), ord("Z"), ord("y"), 27, ord(","
 _FIRST_SPELL = _FIRST_SKILL = ord("a")
 
 
-def act_with_help(game: Game, key: int) -> bool:
+def act_with_help(game: NetHackGame, key: int) -> bool:
     """Press a key of the extended set, with what makes it useful.
 
     * Where the game asks what to eat or drink, the key ``y`` means the first thing on offer.
@@ -95,7 +95,7 @@ def chosen(actions: str | Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ..
         return (
             tuple(named),
             tuple(named.values()),
-            act_with_help if actions == "extended" else Game.act,
+            act_with_help if actions == "extended" else NetHackGame.act,
         )
     keys = tuple(int(key) for key in actions)
     if not keys or any(not 0 < key < 256 for key in keys) or len(set(keys)) < len(keys):
@@ -103,4 +103,4 @@ def chosen(actions: str | Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ..
             f"actions must be different key codes from 1 to 255, at least one, got {actions!r}"
         )
     known = {key: name for name, key in EXTENDED.items()}
-    return tuple(known.get(key, f"key_{key}") for key in keys), keys, Game.act
+    return tuple(known.get(key, f"key_{key}") for key in keys), keys, NetHackGame.act

@@ -45,7 +45,7 @@ _PATIENCE = 1000
 """Key presses after which a start or an end is given up."""
 
 
-class Game:
+class NetHackGame:
     """One game of NetHack at a time.
 
     Attributes:
@@ -71,7 +71,7 @@ class Game:
                 the fewer, the faster.
             character: Role, race, alignment and gender as ``"mon-hum-neu-mal"``, or ``"@"`` for a
                 random one.
-            options: Game options as NetHack's configuration names them; None for NLE's.
+            options: NetHackGame options as NetHack's configuration names them; None for NLE's.
             hackdir: Folder with the game's data file ``nhdat``; None for NLE's.
             spawn_monsters: False to let no monster appear at random during play.
             wizard: True for NetHack's debug mode, to build situations in tests.

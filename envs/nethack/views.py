@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.envs.nethack import glyphs as kinds
-from operant.envs.nethack.game import KEYS, Game
+from operant.envs.nethack.game import KEYS, NetHackGame
 from operant.envs.nethack.jit import compiled
 
 DEFAULT = ("glyphs", "blstats", "message")
@@ -41,7 +41,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 """One array per key."""
 
 
-class View(abc.ABC):
+class ScreenView(abc.ABC):
     """One way to show a game.
 
     Attributes:
@@ -57,10 +57,10 @@ class View(abc.ABC):
     words: str
 
     @abc.abstractmethod
-    def write(self, obs: Arrays, row: int, game: Game) -> None:
+    def write(self, obs: Arrays, row: int, game: NetHackGame) -> None:
         """Write what a game shows now into a row of (N, ...) arrays."""
 
-    def bind(self, obs: Arrays, game: Game) -> bool:
+    def bind(self, obs: Arrays, game: NetHackGame) -> bool:
         """Make the arrays of a world of one row the game's own, which need no writing any more.
 
         Returns:
@@ -70,7 +70,7 @@ class View(abc.ABC):
         return False
 
 
-class KeysView(View):
+class KeysView(ScreenView):
     """NLE's arrays, unchanged, under NLE's names."""
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -91,19 +91,19 @@ class KeysView(View):
             f"{key} {KEYS[key]['shape']} {np.dtype(KEYS[key]['dtype'])}" for key in self.keys
         )
 
-    def write(self, obs: Arrays, row: int, game: Game) -> None:
+    def write(self, obs: Arrays, row: int, game: NetHackGame) -> None:
         """Copy the buffers."""
         for key in self.keys:
             obs[key][row] = game.buffers[key]
 
-    def bind(self, obs: Arrays, game: Game) -> bool:
+    def bind(self, obs: Arrays, game: NetHackGame) -> bool:
         """Show the buffers themselves; whoever hands them out copies them."""
         for key in self.keys:
             obs[key] = game.buffers[key][None]
         return True
 
 
-class CompactView(View):
+class CompactView(ScreenView):
     """A crop of the map in classes, scaled numbers, and a code of the message."""
 
     keys = ("glyphs",)
@@ -122,7 +122,7 @@ class CompactView(View):
         "hash of the message as signs, 0 everywhere if there is none"
     )
 
-    def write(self, obs: Arrays, row: int, game: Game) -> None:
+    def write(self, obs: Arrays, row: int, game: NetHackGame) -> None:
         """Compute the arrays."""
         raw = game.buffers
         compact(
@@ -178,7 +178,7 @@ def _box(key: str) -> spaces.Box:
     return spaces.Box(low, high, KEYS[key]["shape"], KEYS[key]["dtype"])
 
 
-def chosen(observation: str | Sequence[str]) -> View:
+def chosen(observation: str | Sequence[str]) -> ScreenView:
     """Return the view that a constructor's argument ``observation`` names.
 
     Args:

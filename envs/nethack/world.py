@@ -17,12 +17,12 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.envs.nethack import actions as action_sets
 from operant.envs.nethack import arguments, features, render, views
 from operant.envs.nethack import facts as f
 from operant.envs.nethack.characters import checked_character
-from operant.envs.nethack.game import Game, checked_options
+from operant.envs.nethack.game import NetHackGame, checked_options
 from operant.types import Card, Feature, Int
 
 _NO_LEVEL_SEED = -1
@@ -45,7 +45,7 @@ class Seeds:
     level: int = 0
 
 
-class NetHackWorld(World):
+class NetHackWorld(BatchWorld):
     """N games of NetHack and a task.
 
     What a task sets: the texts of its card, ``EXTRAS``, and :meth:`_judge`. What a family built on
@@ -159,8 +159,8 @@ class NetHackWorld(World):
             self.out.features[feature.name] = self._notes[:, i]
         self._log: list[list[int]] = [[] for _ in range(num)]  # actions of the running episodes
         self._names = [feature.name for feature in self.table]
-        self.games: list[Game | None] = [None] * num
-        self._spares: list[tuple[Seeds, Game] | None] = [None] * num
+        self.games: list[NetHackGame | None] = [None] * num
+        self._spares: list[tuple[Seeds, NetHackGame] | None] = [None] * num
         self._seeds: list[Seeds | None] = [None] * num
         self._now: list[list[int]] = [[]] * num
         self._frozen, self._totals = [0] * num, [0.0] * num
@@ -220,10 +220,10 @@ class NetHackWorld(World):
         core, disp = stream.integers(2**62, size=2).tolist()
         return Seeds(core, disp, self.level_seed)
 
-    def _load(self, seeds: Seeds) -> Game:
+    def _load(self, seeds: Seeds) -> NetHackGame:
         """Return a new engine that can play games of some seeds."""
         del seeds
-        return Game(**self._settings)
+        return NetHackGame(**self._settings)
 
     # -- episodes -------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class NetHackWorld(World):
             self.view.write(self._obs(), row, game)
 
     def step(self, rows: Int, actions: npt.NDArray[Any]) -> None:
-        """Take one step in some rows; see :meth:`World.step`, here without operations on arrays."""
+        """Take one step in some rows; see :meth:`BatchWorld.step`; no operations on arrays."""
         for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
             self._move(row, action)
 
@@ -296,7 +296,7 @@ class NetHackWorld(World):
         raise NotImplementedError("NetHackWorld.step does it all")
 
     def _move(self, row: int, action: int) -> None:
-        game, log = cast(Game, self.games[row]), self._log[row]
+        game, log = cast(NetHackGame, self.games[row]), self._log[row]
         log.append(action)
         over = self._act(game, self.keys[action])
         self._read(*self._readings[row], over)
@@ -319,7 +319,7 @@ class NetHackWorld(World):
         return super().shown(row)
 
     def told(self, row: int) -> dict[str, Any]:
-        """Return a row's features as plain values; see :meth:`World.told`."""
+        """Return a row's features as plain values; see :meth:`BatchWorld.told`."""
         if not self.FEATURES:
             return dict(zip(self._names, self._now[row], strict=False))
         return super().told(row)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.arrays import section
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.envs.goals.task import GoalTask, goal_space
 from operant.envs.mujoco.render import Camera
 from operant.envs.mujoco.robots.robot import no_advice
@@ -53,7 +53,7 @@ def joint_table(joints: tuple[str, ...]) -> tuple[Feature, ...]:
     )
 
 
-class Arm(GoalTask, World):
+class Arm(GoalTask, BatchWorld):
     """N arms. A task implements ``_start``, ``_see`` and ``card``.
 
     Attributes:

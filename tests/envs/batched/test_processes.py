@@ -24,7 +24,7 @@ from operant.envs.batched.crew import WorkersDiedError
 from operant.envs.batched.makers import makers
 from operant.envs.batched.processes import MAX_RESTARTS, ProcessWorld
 from operant.envs.batched.vector import WorldVectorEnv
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.errors import MissingExtraError, OperantError
 from operant.testing import check_vector_env
 from operant.types import Card, Feature, Int
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 STAY, PUSH, DIE, HANG, FAIL, LACK = range(6)
 
 
-class Walk(World):
+class Walk(BatchWorld):
     """A walk home, past actions that kill the process, hang it, or raise."""
 
     REWARDS = ("noisy",)
@@ -186,7 +186,7 @@ def _soon(condition: Any) -> bool:
     return True
 
 
-def _trace(world: World, actions: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
+def _trace(world: BatchWorld, actions: npt.NDArray[Any]) -> list[dict[str, npt.NDArray[Any]]]:
     """Step rows, reset those that ended, and return all that was shown, with the state last."""
     shown = []
     for batch in actions:
@@ -205,7 +205,7 @@ def _equal(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
             np.testing.assert_array_equal(mine[key], theirs[key], err_msg=key)
 
 
-def _begin(world: World, seed: int = 3) -> World:
+def _begin(world: BatchWorld, seed: int = 3) -> BatchWorld:
     world.seed([seed + row for row in range(world.num)])
     world.reset(np.arange(world.num))
     return world

@@ -17,12 +17,12 @@ from gymnasium.vector import AutoresetMode
 from operant.envs.batched.makers import makers
 from operant.envs.batched.scalar import WorldEnv
 from operant.envs.batched.vector import WorldVectorEnv
-from operant.envs.batched.world import Outcome, World
+from operant.envs.batched.world import BatchWorld, Outcome
 from operant.testing import check_env, check_vector_env
 from operant.types import Card, Feature, Int
 
 
-class Drift(World):
+class Drift(BatchWorld):
     """A point that is pushed and blown about; home is beyond 3, the cliff below -2."""
 
     REWARDS = ("noisy",)

@@ -17,7 +17,7 @@ from operant.envs.minihack.ground import CLOSED, DOOR, KINDS, LOCKED, Ground
 from operant.envs.minihack.levels import hackdir
 from operant.envs.minihack.ways import FAR, MOVES, Ways, _spread
 from operant.envs.minihack.world import GAME_OPTIONS
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 from operant.errors import WrongVersionError
 
 TERRAIN = {**dict.fromkeys("-|", range(1, 13)), ".": (24, 25), "+": (22,), " ": (0,)}
@@ -25,7 +25,7 @@ TERRAIN |= {"}": (17,), "L": (20,)}
 
 
 def start(text, seed=0):
-    game = Game(
+    game = NetHackGame(
         keys=("glyphs", "chars", "inv_letters", "inv_strs"),
         character="rog-hum-cha-mal",
         options=GAME_OPTIONS,

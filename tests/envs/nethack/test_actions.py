@@ -11,7 +11,7 @@ pytest.importorskip("nle")
 from nle.env import tasks
 
 from operant.envs.nethack import actions
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 
 EAT, CAST, PICK_UP, PRAY, QUAFF = (
     actions.EXTENDED[name] for name in ("eat", "cast", "pick_up", "pray", "quaff")
@@ -20,8 +20,8 @@ NORTH_WEST = actions.TASK["north_west"]
 
 
 @pytest.fixture
-def monk() -> Iterator[Game]:
-    game = Game(keys=("inv_letters",))
+def monk() -> Iterator[NetHackGame]:
+    game = NetHackGame(keys=("inv_letters",))
     game.reset(1, 1)
     yield game
     game.close()
@@ -39,7 +39,7 @@ def test_key_codes_may_be_chosen() -> None:
     assert names == ("north", "key_111")
 
 
-def test_yes_eats_the_first_thing_on_offer(monk: Game) -> None:
+def test_yes_eats_the_first_thing_on_offer(monk: NetHackGame) -> None:
     before = monk.buffers["inv_letters"].tolist()
     actions.act_with_help(monk, EAT)
     assert "What do you want to eat?" in monk.message()
@@ -49,7 +49,7 @@ def test_yes_eats_the_first_thing_on_offer(monk: Game) -> None:
     assert monk.buffers["internal"][7] > hunger or before != monk.buffers["inv_letters"].tolist()
 
 
-def test_casting_takes_the_first_spell(monk: Game) -> None:
+def test_casting_takes_the_first_spell(monk: NetHackGame) -> None:
     energy = monk.buffers["blstats"][14]
     actions.act_with_help(monk, CAST)
     if monk.waits_for_key():  # it has a direction
@@ -58,7 +58,7 @@ def test_casting_takes_the_first_spell(monk: Game) -> None:
     assert monk.buffers["blstats"][14] < energy or "energy" in monk.message()
 
 
-def test_praying_waits_for_an_answer(monk: Game) -> None:
+def test_praying_waits_for_an_answer(monk: NetHackGame) -> None:
     actions.act_with_help(monk, PRAY)
     assert monk.waits_for_key()
     turn = monk.buffers["blstats"][20]
@@ -66,7 +66,7 @@ def test_praying_waits_for_an_answer(monk: Game) -> None:
     assert monk.buffers["blstats"][20] > turn
 
 
-def test_a_pile_is_picked_up_whole(monk: Game) -> None:
+def test_a_pile_is_picked_up_whole(monk: NetHackGame) -> None:
     carried = set(monk.buffers["inv_letters"].tolist()) - {0}
     dropped = sorted(carried)[-2:]  # food: the first things are worn
     monk.step(27)  # the opening message may have a second page

@@ -2,7 +2,7 @@
 
 NetHack looks at the calendar: the moon, Friday the 13th, the hour of night. What is left once NLE
 holds these is ``ubirthday``, the second at which a game began, from which shops take their keepers'
-names; ``Game`` sets it.
+names; ``NetHackGame`` sets it.
 """
 
 from __future__ import annotations

@@ -15,20 +15,20 @@ pytest.importorskip("nle")
 
 from operant.envs.nethack import actions
 from operant.envs.nethack.characters import checked_character
-from operant.envs.nethack.game import Game
+from operant.envs.nethack.game import NetHackGame
 
 KEYS = tuple(actions.TASK.values())
 
 
 @pytest.fixture
-def game() -> Iterator[Game]:
-    made = Game(keys=("glyphs",))
+def game() -> Iterator[NetHackGame]:
+    made = NetHackGame(keys=("glyphs",))
     yield made
     made.close()
 
 
 def trace(
-    game: Game, core: int, disp: int, lgen: int | None = None, steps: int = 60
+    game: NetHackGame, core: int, disp: int, lgen: int | None = None, steps: int = 60
 ) -> list[bytes]:
     game.reset(core, disp, lgen)
     rng, seen = np.random.default_rng(0), []
@@ -38,13 +38,13 @@ def trace(
     return seen
 
 
-def test_a_seed_gives_one_game_and_another_seed_another(game: Game) -> None:
+def test_a_seed_gives_one_game_and_another_seed_another(game: NetHackGame) -> None:
     first = trace(game, 1, 2)
     assert trace(game, 1, 2) == first
     assert trace(game, 2, 2) != first
 
 
-def test_a_level_seed_fixes_the_level_alone(game: Game) -> None:
+def test_a_level_seed_fixes_the_level_alone(game: NetHackGame) -> None:
     maps = []
     for core, lgen in ((1, 7), (2, 7), (2, 8)):
         game.reset(core, 0, lgen)
@@ -52,7 +52,7 @@ def test_a_level_seed_fixes_the_level_alone(game: Game) -> None:
     assert maps[0] == maps[1] != maps[2]
 
 
-def test_a_death_is_seen_when_it_happens(game: Game) -> None:
+def test_a_death_is_seen_when_it_happens(game: NetHackGame) -> None:
     game.reset(0, 0)
     rng = np.random.default_rng(0)
     while not game.act(KEYS[rng.integers(len(KEYS))]):
@@ -68,7 +68,7 @@ def test_a_death_is_seen_when_it_happens(game: Game) -> None:
     assert not game.over
 
 
-def test_prompts_are_declined_but_for_those_that_a_player_may_answer(game: Game) -> None:
+def test_prompts_are_declined_but_for_those_that_a_player_may_answer(game: NetHackGame) -> None:
     game.reset(3, 3)
     game.act(actions.TASK["eat"])
     assert game.waits_for_key()
@@ -81,7 +81,7 @@ def test_prompts_are_declined_but_for_those_that_a_player_may_answer(game: Game)
 def test_a_page_that_was_skipped_tells_of_stairs() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        game = Game(keys=(), wizard=True)
+        game = NetHackGame(keys=(), wizard=True)
     game.reset(2, 6)
     game.step(6)  # debug mode: know the map
     for _, key in itertools.product(range(40), "_>."):
@@ -100,9 +100,9 @@ def test_a_page_that_was_skipped_tells_of_stairs() -> None:
 def test_nothing_is_left_open() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Game(keys=()).reset(1, 1)
+        NetHackGame(keys=()).reset(1, 1)
         gc.collect()
-        closed = Game(keys=())
+        closed = NetHackGame(keys=())
         closed.close()
         closed.close()
 
@@ -125,11 +125,11 @@ def test_characters_that_nobody_can_be_are_refused(character: str, words: str) -
 
 def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="unknown observation keys \\['map'\\]"):
-        Game(keys=("map",))
+        NetHackGame(keys=("map",))
     with pytest.raises(ValueError, match="without commas"):
-        Game(keys=(), options=("color,time",))
+        NetHackGame(keys=(), options=("color,time",))
     with pytest.raises(FileNotFoundError):
-        Game(keys=(), hackdir="/nowhere")
+        NetHackGame(keys=(), hackdir="/nowhere")
 
 
 def test_an_old_nle_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

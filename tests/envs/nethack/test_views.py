@@ -33,10 +33,10 @@ def compact(**fill: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for key, (place, value) in fill.items():
         buffers[key][place] = value
 
-    class Game:
+    class NetHackGame:
         pass
 
-    game: Any = Game()
+    game: Any = NetHackGame()
     game.buffers = buffers
     views.CompactView().write(obs, 0, game)
     assert space.contains({key: value[0] for key, value in obs.items()})
