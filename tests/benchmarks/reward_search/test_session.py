@@ -42,6 +42,7 @@ class Known:
                 name=job.name,
                 seed=job.seed,
                 status="ok",
+                steps=(0, 10),
                 success=(0.0, self.levels[job.design]),
                 env_steps=10,
             )

@@ -11,7 +11,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from operant.errors import OperantError
 from operant.reward_design.adapters.transitions import (
     TransitionTracker,
-    feature_table,
+    card_of,
     required_mode,
 )
 
@@ -103,7 +103,7 @@ def test_worker_processes_work_alike(corridor):
     make = functools.partial(corridor, limit=4)
     env = AsyncVectorEnv([make] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
     try:
-        assert feature_table(env)[0].name == "position"
+        assert card_of(env).features[0].name == "position"
         rows = trace(play(env, tracker_of(env), 20), num=2)
     finally:
         env.close()
@@ -227,13 +227,13 @@ def test_observations_without_array_form_are_refused():
 @pytest.mark.parametrize("wrap", [lambda e: e, lambda e: gym.wrappers.TimeLimit(e, 5)])
 def test_feature_tables_are_found_through_wrappers(corridor, wrap):
     names = ["position", "lit", "subgoal", "steps_to_subgoal"]
-    assert [f.name for f in feature_table(wrap(corridor()))] == names
+    assert [f.name for f in card_of(wrap(corridor())).features] == names
     vector = SyncVectorEnv([lambda: wrap(corridor())] * 2)
-    assert [f.name for f in feature_table(vector)] == names
+    assert [f.name for f in card_of(vector).features] == names
     stacked = gym.wrappers.vector.RecordEpisodeStatistics(vector)
-    assert [f.name for f in feature_table(stacked)] == names
+    assert [f.name for f in card_of(stacked).features] == names
 
 
 def test_an_env_without_card_has_no_features():
-    assert feature_table(gym.make("CartPole-v1")) == ()
-    assert feature_table(gym.make_vec("CartPole-v1", num_envs=2)) == ()
+    assert card_of(gym.make("CartPole-v1")) is None
+    assert card_of(gym.make_vec("CartPole-v1", num_envs=2)) is None

@@ -14,7 +14,7 @@ from operant import make_design
 from operant.errors import OperantError
 from operant.planning import policy_evaluation
 from operant.reward_design import DesignContext, DesignSpec, RewardDesign
-from operant.reward_design.adapters.transitions import feature_table
+from operant.reward_design.adapters.transitions import card_of
 from operant.reward_design.audit import Audit, audit
 from operant.reward_design.audit.markov import compare_rewards, path_to, walk
 from operant.tabular import TabularMDP
@@ -132,7 +132,7 @@ def on_level(env_id: str, design: RewardDesign, **env_kwargs) -> Audit:
     context = DesignContext(
         observation_space=env.observation_space,
         action_space=env.action_space,
-        features=feature_table(env),
+        features=card_of(env).features,
         num_envs=1,
         gamma=0.99,
     )
