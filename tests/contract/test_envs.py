@@ -33,6 +33,7 @@ def _without_pictures(env_id: str) -> bool:
     return not can_render()
 
 
+@pytest.mark.timeout(600)  # robots and dungeons take 1,000 times what a gridworld takes
 def test_env_is_sound(tiered_id: str) -> None:
     row = operant.envs.registry()[tiered_id]
     many = tiered_id in operant.envs.one_per_kind() and not row.tier  # type: ignore[attr-defined]
@@ -53,6 +54,7 @@ def test_env_is_sound_for_long_and_the_same_in_another_process(first_id: str) ->
 
 
 @pytest.mark.integration  # compiles the batch kernel of every world
+@pytest.mark.timeout(900)  # NetHack's rows start processes, over and over
 def test_vector_env_equals_scalar_envs(batch_id: str) -> None:
     if not gym.spec(batch_id).vector_entry_point:
         pytest.skip("it has no native batched env")

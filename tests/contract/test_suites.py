@@ -43,6 +43,7 @@ def test_suite_has_a_size_for_testing(name: str) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", SUITES)
 def test_suite_of_testing_size_runs(name: str, tmp_path: Path) -> None:
     if missing(benchmarks.registry()[name].extra):
