@@ -444,7 +444,8 @@ def test_bad_arguments_are_named(processes: Any) -> None:
 
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.insert(0, sys.argv[1])
 from test_processes import Walk, _begin
 from operant.envs.batched.processes import ProcessWorld

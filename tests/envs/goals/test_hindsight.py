@@ -30,6 +30,7 @@ def trained(algorithm: Any, env: gym.Env[Any, Any], steps: int, **more: Any) -> 
     return model.learn(steps)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("env_id", "algorithm", "options"),
     [
