@@ -64,7 +64,7 @@ def flag(name: str, description: str) -> Feature:
 TO_STAIRS = moves_to("steps_to_stairs", "the stairs")
 GENERAL = (
     TO_STAIRS,
-    number("subgoal", "what is needed next: 0 to reach the stairs", 0),
+    number("subgoal", "what is needed next: 0 the stairs; 1 would be nothing more", 1),
     moves_to("steps_to_subgoal", "the place where `subgoal` is settled"),
 )
 """Features of worlds without stages on the way."""
