@@ -172,7 +172,8 @@ def test_sources_that_do_not_get_so_far(start, source, code, line):
 
 def test_its_limit_of_cpu_time_is_a_reason(start, monkeypatch):
     monkeypatch.setattr(worker_module, "_arguments", lambda _: (str(512 << 20), "1", ""))
-    worker = start(HEAD + "    while True: pass")
+    # Two seconds of CPU time may take a busy machine far longer than the usual patience.
+    worker = start(HEAD + "    while True: pass", timeout_s=300.0)
     with pytest.raises(RewardProgramError, match="used up its CPU time") as caught:
         worker.batch(None, [0], None, {})
     assert caught.value.code == "cpu"
