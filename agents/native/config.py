@@ -69,6 +69,8 @@ class PPOConfig(AgentConfig):
         ortho_init: True for orthogonal initial weights, False for uniform ones.
         encoder: ``"flat"`` feeds entries of small-integer Boxes as numbers, ``"onehot"`` as one-hot
             vectors; see :class:`operant.agents.native.encoder.Encoder`.
+        normalize_obs: True to shift and scale entries of Boxes by running moments. They are learned
+            after each rollout and saved with the policy; SB3 leaves this to ``VecNormalize``.
         threads: Torch threads while the agent computes, >= 1.
         device: Torch device of the networks. Exact resume is promised on the CPU only.
         storage_device: Torch device of the rollout, e.g. ``"cpu"`` where it is too large for the
@@ -113,6 +115,7 @@ class PPOConfig(AgentConfig):
     share_features: bool = False
     ortho_init: bool = True
     encoder: Literal["onehot", "flat"] = "flat"
+    normalize_obs: bool = False
     threads: int = 1
     device: str = "cpu"
     storage_device: str | None = None
@@ -144,8 +147,9 @@ class PPOConfig(AgentConfig):
             if not (value is None and name != "max_grad_norm"):
                 _check_positive(name, value)
         _check_choice("activation", self.activation, ("tanh", "relu"))
-        if not isinstance(self.compile, bool):
-            raise ValueError(f"compile must be True or False, got {self.compile!r}")
+        for name in ("compile", "normalize_obs"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if self.deduplicate != "auto" and not isinstance(self.deduplicate, bool):
             raise ValueError(f"deduplicate must be 'auto', True or False, got {self.deduplicate!r}")
         _check_choice("encoder", self.encoder, ("onehot", "flat"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeGuard
 
 import gymnasium as gym
@@ -19,6 +19,10 @@ Tensors: TypeAlias = dict[str, Tensor]
 
 LEVELS = 21
 """Integer Boxes with more values per entry than this are magnitudes, not categories."""
+CLIP = 10.0
+"""Normalised observations lie in [-CLIP, CLIP], as in SB3's ``VecNormalize``."""
+EPSILON = 1e-8
+"""Added to variances, which may be 0."""
 _NARROW = {"float64": "float32", "uint16": "int32", "uint32": "int64", "uint64": "int64"}
 
 
@@ -33,14 +37,18 @@ class Encoder(nn.Module):
     Attributes:
         spaces: The parts of the observation space.
         width: Columns of the result.
+        moments: With ``normalize=True`` what is known of the columns that are magnitudes, else
+            None. It changes when :meth:`Moments.observe` is called, and at no other time.
     """
 
-    def __init__(self, space: gym.Space[Any], *, encoder: str) -> None:
+    def __init__(self, space: gym.Space[Any], *, encoder: str, normalize: bool = False) -> None:
         """Build the index tables.
 
         Args:
             space: Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of such spaces.
             encoder: ``"flat"`` or ``"onehot"``.
+            normalize: True to shift and scale magnitudes (entries of Boxes that are neither images
+                nor one-hot) by running moments.
 
         Raises:
             ValueError: If the space is or holds another.
@@ -56,9 +64,26 @@ class Encoder(nn.Module):
             if first is not None:  # not part of the state: the space determines it
                 self.register_buffer(self._firsts[key], torch.from_numpy(first), persistent=False)
         self.width = sum(self._widths.values())
+        self.moments = Moments(self._magnitudes()) if normalize else None
+
+    def _magnitudes(self) -> Tensor:
+        """Return which columns are magnitudes, (width,) bool."""
+        known = [
+            torch.full((width,), self._is_magnitude(key)) for key, width in self._widths.items()
+        ]
+        return torch.cat(known)
+
+    def _is_magnitude(self, key: str) -> bool:
+        flat = self._firsts[key] not in self._buffers and key not in self._images
+        return flat and isinstance(self.spaces[key], spaces.Box)
 
     def forward(self, obs: Tensors) -> Tensor:
         """Encode a batch: (B, ...) per key to (B, width) float32."""
+        rows = self.raw(obs)
+        return rows if self.moments is None else self.moments(rows)
+
+    def raw(self, obs: Tensors) -> Tensor:
+        """Encode a batch without normalising it: (B, ...) per key to (B, width) float32."""
         first = next(iter(obs.values()))
         rows = torch.empty(len(first), self.width, device=first.device)
         parts = rows.split_with_sizes(list(self._widths.values()), 1)
@@ -102,6 +127,59 @@ class Encoder(nn.Module):
     def tensors(self, obs: Obs, device: str) -> Tensors:
         """Return a batch of observations as tensors; see :meth:`parts`."""
         return {key: torch.from_numpy(part).to(device) for key, part in self.parts(obs).items()}
+
+
+class Moments(nn.Module):
+    """Running means and variances of columns, which shift and scale them.
+
+    They are part of the network's state, so a saved policy sees what the trained one saw.
+
+    Attributes:
+        mean: (width,) float64.
+        var: (width,) float64, of the population.
+        count: () float64, rows seen.
+    """
+
+    mean: Tensor
+    var: Tensor
+    count: Tensor
+
+    def __init__(self, magnitudes: Tensor) -> None:
+        """Start from mean 0 and variance 1, which count for nothing.
+
+        Args:
+            magnitudes: (width,) bool; the other columns stay as they are.
+        """
+        super().__init__()
+        wide = torch.zeros(len(magnitudes), dtype=torch.float64)
+        self.register_buffer("mean", wide)
+        self.register_buffer("var", torch.ones_like(wide))
+        self.register_buffer("count", wide.new_zeros(()))
+        self.register_buffer("_magnitudes", magnitudes, persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the rows normalised and clipped to :data:`CLIP`, (B, width)."""
+        scale = torch.rsqrt(self.var + EPSILON).float()
+        normal = ((rows - self.mean.float()) * scale).clamp_(-CLIP, CLIP)
+        return torch.where(self.get_buffer("_magnitudes"), normal, rows)
+
+    def observe(self, rows: Tensor, total: Callable[[Tensor], Tensor]) -> None:
+        """Learn from rows, (B, width).
+
+        Args:
+            rows: What was seen since the last call, not normalised.
+            total: Sums a tensor over all processes that learn together.
+
+        Source: Updating Formulae and a Pairwise Algorithm for Computing Sample Variances (Chan,
+        Golub & LeVeque, 1979), eq. 1.5.
+        """
+        shift = rows.double() - self.mean
+        size = torch.full_like(self.mean, len(rows))
+        first, second, added = total(torch.stack([shift.sum(0), shift.square().sum(0), size]))
+        count = self.count + added
+        step = first / count
+        self.var = (self.var * self.count + second) / count - step.square()
+        self.mean, self.count = self.mean + step, count[0]
 
 
 def check_finite(name: str, array: Array) -> None:

@@ -243,7 +243,7 @@ class PolicyView(nn.Module):
             raise ModelFileError(f"kind of {path} must be 'policy', got {meta.get('kind')!r}")
         config = PPOConfig.from_json({**meta["config"], "device": device})
         seen, done = space_from(meta["observation_space"]), space_from(meta["action_space"])
-        encoder = Encoder(seen, encoder=config.encoder)
+        encoder = Encoder(seen, encoder=config.encoder, normalize=config.normalize_obs)
         policy = NativePolicy(encoder, make_head(done), config, seed=0)
         fill_module(policy.model, groups["policy"])
         return cls(policy, config, seen, done)

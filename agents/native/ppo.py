@@ -95,7 +95,9 @@ class PPOAgent(Agent):
         # Not Agent.__init__, which asks for SAME_STEP: this agent knows the other modes.
         self.env, self.config, self.seed, self.hooks = env, config, seed, list(hooks)
         self.ranks = Ranks()
-        encoder = Encoder(env.single_observation_space, encoder=config.encoder)
+        encoder = Encoder(
+            env.single_observation_space, encoder=config.encoder, normalize=config.normalize_obs
+        )
         head = make_head(env.single_action_space)
         learner = SeedTree(seed).child(self.id).seed("learner")
         self.policy = NativePolicy(encoder, head, config, seed=learner, bias=self._bias)
@@ -206,6 +208,7 @@ class PPOAgent(Agent):
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         statistics = torch.stack(self._descend(rollout, clip_range)).mean(0)
+        self._observe(rollout)
         self._watch(rollout)
         self.log.update(rollout, self.ranks.mean(statistics, 1), self.collector.episodes)
         self.log.add("design", self.collector.design_metrics)
@@ -232,6 +235,13 @@ class PPOAgent(Agent):
                 torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
                 self.optimizer.step()
         return statistics
+
+    def _observe(self, rollout: RolloutBuffer) -> None:
+        """Let the network know what observations are like: now, as no rollout is in use."""
+        encoder = self.policy.model.encoder
+        if encoder.moments is not None:
+            rows = encoder.raw(rollout.all_obs())[rollout.near(rollout.positions())]
+            encoder.moments.observe(rows, self.ranks.total)
 
     def _watch(self, rollout: RolloutBuffer) -> None:
         """Let the share of distinct observations decide about the next rollout."""
@@ -360,7 +370,7 @@ class PPOAgent(Agent):
         """Rebuild a policy; see :func:`operant.agents.load_policy`."""
         if not isinstance(config, PPOConfig):
             raise TypeError(f"config must be a PPOConfig, got {type(config).__name__}")
-        encoder = Encoder(observation_space, encoder=config.encoder)
+        encoder = Encoder(observation_space, encoder=config.encoder, normalize=config.normalize_obs)
         policy = NativePolicy(encoder, make_head(action_space), config, seed=0)
         fill_module(policy.model, arrays)
         return policy

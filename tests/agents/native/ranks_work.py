@@ -113,3 +113,19 @@ def fails_in_one() -> None:
     if ranks.rank == 1:
         raise ZeroDivisionError("rank 1 has had enough")
     ranks.total(torch.zeros(1))
+
+
+def seen() -> dict[str, Any]:
+    """Collect observations for the moments that the ranks share."""
+    torch.set_num_threads(1)
+    env = gym.make_vec("Pendulum-v1", num_envs=4)
+    agent = make_agent("ppo", env, seed=0, n_steps=16, normalize_obs=True)
+    agent.learn(128)
+    encoder = agent.policy.model.encoder
+    rows = agent.rollout.all_obs()[""][agent.rollout.positions()]
+    return {
+        "rows": rows.double().numpy(),
+        "count": float(encoder.moments.count),
+        "mean": encoder.moments.mean.numpy(),
+        "var": encoder.moments.var.numpy(),
+    }
