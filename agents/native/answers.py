@@ -94,6 +94,10 @@ class DistinctPolicy:
         """Return the values of inputs, (B, C)."""
         return torch.from_numpy(self._values.take(ids, 0))
 
+    def logits(self, ids: Ids) -> Tensor:
+        """Return the log-probabilities of all choices given inputs, (B, P) float32."""
+        return torch.from_numpy(self._log_probs.take(ids, 0).astype(np.float32))
+
     def inputs(self, unique: Ids) -> Tensors:
         """Return the inputs with some ids by key, (Q, ...)."""
         if self._inputs is None:

@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from operant.agents.base import Array
+from operant.agents.native.answers import DistinctPolicy
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.encoder import Encoder, Tensors
-from operant.agents.native.heads import Head, conditioned
+from operant.agents.native.heads import Categorical, Head, conditioned
 from operant.agents.native.networks import ActorCritic
 from operant.seeding import SeedTree
 from operant.types import Obs
 
 Bias = Callable[[Tensors], Tensor | None]
+MEMO = 1 << 15
+"""Different observations whose answers are kept at most."""
 
 
 class NativePolicy:
@@ -60,6 +63,7 @@ class NativePolicy:
         if config.compile:  # in place: names of parameters stay as they are
             self.model.compile(mode="default" if config.device == "cpu" else "reduce-overhead")
         self.generator = torch.Generator(config.device).manual_seed(tree.seed("actions"))
+        self._known: DistinctPolicy | None = None
 
     def act(self, obs: Obs, *, deterministic: bool, action_mask: Array | None = None) -> Array:
         """Choose one action per row.
@@ -77,10 +81,16 @@ class NativePolicy:
                 "a recurrent policy needs what it remembers: call act_from(obs, memory, ...), or "
                 "let an operant.agents.base.Player keep it"
             )
+        device = self._config.device
         with computing(self._config.threads), torch.inference_mode():
-            parts = self.model.encoder.tensors(obs, self._config.device)
-            # What was compiled is the whole network; else its values need not be known here.
-            params = self.model(parts)[0] if self._config.compile else self.model.params(parts)
+            arrays = self.model.encoder.parts(obs)
+            parts = {key: torch.from_numpy(part).to(device) for key, part in arrays.items()}
+            if self._known is not None:
+                params = self._known.logits(self._known.ids(arrays))
+                if len(self._known.table) > MEMO:  # they hardly repeat, and memory is finite
+                    self._known = None
+            else:
+                params = self._params(parts)
             return self._chosen(parts, params, deterministic, action_mask)
 
     def act_from(
@@ -129,15 +139,36 @@ class NativePolicy:
             return self.head.to_env(self.head.mode(params))
         return self.head.to_env(self.head.sample(params, self.generator)[0])
 
+    def _params(self, parts: Tensors) -> Tensor:
+        # What was compiled is the whole network; else its values need not be known here.
+        return self.model(parts)[0] if self._config.compile else self.model.params(parts)
+
     @contextlib.contextmanager
     def sampling(self, seed: int) -> Iterator[None]:
-        """Draw from a stream of this seed; see :meth:`operant.agents.base.Agent.sampling`."""
-        kept = self.generator
+        """Draw from a stream of this seed; see :meth:`operant.agents.base.Agent.sampling`.
+
+        The network must not change meanwhile: what it answers to an observation is kept, where
+        equal ones are to be expected.
+        """
+        kept, known = self.generator, self._known
         self.generator = torch.Generator(self._config.device).manual_seed(seed)
+        self._known = self._memo()
         try:
             yield
         finally:
-            self.generator = kept
+            self.generator, self._known = kept, known
+
+    def _memo(self) -> DistinctPolicy | None:
+        config = self._config
+        fits = config.device == "cpu" and config.deduplicate and not config.compile
+        if not (fits and isinstance(self.head, Categorical)):
+            return None
+        # No values: nobody asks for them here.
+        return DistinctPolicy(
+            lambda parts: (self._params(parts), torch.zeros(len(next(iter(parts.values()))), 0)),
+            self.head.sizes,
+            0,
+        )
 
     def _mask(self, action_mask: Array) -> Tensor:
         mask = torch.as_tensor(action_mask).to(self._config.device, torch.bool)
