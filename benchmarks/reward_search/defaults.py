@@ -41,17 +41,18 @@ DEFAULT = Training(
             "n_steps": 32,
             "batch_size": 2048,
             "n_epochs": 4,
-            "learning_rate": 2e-3,
+            "learning_rate": {"kind": "linear", "from": 3e-3, "to": 0.0},
             "ent_coef": 0.02,
         }
     ),
-    total_steps=24 * 32 * 128,  # whole rollouts
+    total_steps=16 * 32 * 128,  # whole rollouts
     num_envs=128,
     gamma=0.99,
     evaluation=Evaluation(
-        points=10, since=0.8, episodes=32, recorded=12, animated=False, references=False
+        points=1, since=1.0, episodes=64, recorded=12, animated=False, references=False
     ),
     timeout_s=300.0,
 )
-"""Chosen on SparseKey-8x8-v0: about 2 CPU-seconds of training; with a good dense reward at least
-95 % of the levels are solved in the end, with the true reward alone at most 5 %."""
+"""Chosen on SparseKey-8x8-v0: some 3 CPU-seconds a run; with a good dense reward at least 90 % of
+the levels are solved in the end, with the true reward alone at most 5 %. What a run is scored by is
+its end, on many episodes; the rate falls to 0, so that the end is no accident of the last update."""
