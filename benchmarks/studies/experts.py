@@ -36,7 +36,7 @@ TRUE, EXPERT = "none", "expert"
 """The arms: ids of designs."""
 SUITES = ("mujoco-sparse", "locomotion-skills")
 """Whose envs are studied by default."""
-EVALUATION = Evaluation(points=20, episodes=16, animated=False)
+EVALUATION = Evaluation(points=10, episodes=12, animated=False)
 LAST = 3
 """Evaluations that a final score is the mean of."""
 ERRORS = 3.0
