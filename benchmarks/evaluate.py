@@ -14,9 +14,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from operant import envs, reward_design
 from operant.agents.base import Player, Policy
 from operant.benchmarks.episode_log import EpisodeLog
+from operant.benchmarks.metrics import RETURN, SUCCESS, Metric, metric
 from operant.benchmarks.records import EvalTable, References
 from operant.benchmarks.specs import RunSpec
 from operant.errors import InterruptedRunError, OperantError
+from operant.reward_design.adapters.transitions import card_of
 from operant.reward_design.formalisms.memory import (
     EpisodeMemory,
     MemoryObservation,
@@ -24,7 +26,7 @@ from operant.reward_design.formalisms.memory import (
 )
 from operant.seeding import SeedTree
 from operant.types import Bool
-from operant.wrapping import final_success
+from operant.wrapping import final_info
 
 Act: TypeAlias = Callable[[Any, dict[str, Any], int], npt.NDArray[Any]]
 """(batch of observations, their infos, time step) -> one action per row."""
@@ -83,7 +85,11 @@ def _memory(spec: RunSpec) -> EpisodeMemory | None:
 
 
 class Evaluator:
-    """The evaluation of one run: the same levels each time, and for every design of that seed."""
+    """The evaluation of one run: the same levels each time, and for every design of that seed.
+
+    Attributes:
+        metric: By what the env's card says it is scored; without a card, by success.
+    """
 
     def __init__(self, spec: RunSpec, *, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Build the env.
@@ -95,6 +101,8 @@ class Evaluator:
         self._spec = spec
         self._tree = SeedTree(spec.seed)
         self._batch = run_batch(spec, spec.evaluation.episodes)
+        card = card_of(self._batch)
+        self.metric: Metric = SUCCESS if card is None else metric(card.metric)
         self._should_stop = should_stop
 
     def score_policy(
@@ -135,7 +143,7 @@ class Evaluator:
 
         Raises:
             InterruptedRunError: If a stop was asked for before all episodes had ended.
-            OperantError: If the env does not report success.
+            OperantError: If the env does not report success, or what it is scored by.
         """
         spec, episodes = self._spec, self._spec.evaluation.episodes
         # A new design each time: scores must not depend on what was scored before.
@@ -146,6 +154,7 @@ class Evaluator:
         obs, infos = env.reset(seed=self._tree.seed("evaluation"))
         sums = {name: np.zeros(episodes) for name in SCORES}
         length, success = np.zeros(episodes, np.int64), np.zeros(episodes, np.bool_)
+        told = np.zeros(episodes)
         running, t = np.ones(episodes, np.bool_), 0
         if log is not None:
             log.begin()
@@ -162,7 +171,9 @@ class Evaluator:
             ended = np.asarray(terminated | truncated, np.bool_)
             done = running & ended
             if done.any():
-                success |= done & self._success(infos)
+                success |= done & np.asarray(self._told("success", infos), np.bool_)
+                if self.metric not in (SUCCESS, RETURN):
+                    told = np.where(done, self._told(self.metric.id, infos), told)
             if log is not None:
                 log.watch(
                     running=running,
@@ -178,11 +189,13 @@ class Evaluator:
             t += 1
         if log is not None:
             log.end(step)
+        own = {SUCCESS.id: success.astype(np.float64), RETURN.id: sums["true_return"]}
         return EvalTable(
             step=np.full(episodes, step, np.int64),
             episode=np.arange(episodes),
             length=length,
             success=success,
+            score=own.get(self.metric.id, told),
             **sums,
         )
 
@@ -207,16 +220,15 @@ class Evaluator:
             oracle=None if plans is None else means(self.score(_follow(plans), step=0)),
         )
 
-    def _success(self, infos: dict[str, Any]) -> npt.NDArray[np.bool_]:
-        """Read the success flags of the episodes that ended with this step."""
-        found = final_success(infos)
+    def _told(self, name: str, infos: dict[str, Any]) -> npt.NDArray[Any]:
+        """Read what the episodes that ended with this step say of themselves, (B,)."""
+        found = final_info(infos, name)
         if found is None:
             raise OperantError(
-                f"{self._spec.env_id} does not report info['success'] at the end of an episode, "
+                f"{self._spec.env_id} does not report info[{name!r}] at the end of an episode, "
                 "by which runs are scored; wrap the env so that its last info has it"
             )
-        flags: npt.NDArray[np.bool_] = np.asarray(found, bool)
-        return flags
+        return np.asarray(found)
 
     def _plans(self) -> list[tuple[int, ...]] | None:
         """Return an optimal action sequence per row, or None if the env has no exact oracle."""
@@ -237,7 +249,7 @@ class Evaluator:
 
 def means(table: EvalTable) -> dict[str, float]:
     """Return the mean of every score of an evaluation."""
-    columns = (*SCORES, "length", "success")
+    columns = (*SCORES, "length", "success", "score")
     return {name: float(np.mean(getattr(table, name))) for name in columns}
 
 

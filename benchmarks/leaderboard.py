@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from operant.benchmarks import statistics
+from operant.benchmarks.metrics import Metric, metric
 from operant.benchmarks.records import References, RunRecord
 from operant.benchmarks.statistics import Interval
 from operant.seeding import SeedTree
@@ -30,7 +31,7 @@ HACKED_GAP = 0.1
 """A row is flagged if its hacking gap is above this and its interval excludes 0."""
 SOLVED = 0.8
 """Success rate that counts as solved in "steps to 80 %"."""
-CURVES = ("success", "true_return", "designed_return")
+CURVES = ("score", "success", "true_return", "designed_return")
 """Columns of the evaluation table for which learning curves are made."""
 BASELINE = "none"
 _CURVE_REPS = 2_000
@@ -66,23 +67,25 @@ class Row:
         design: Label of the reward design.
         agent: Id of the agent.
         suite: Name of the suite.
-        rank: 1 + the number of rows of this env with higher IQM, or None if unranked.
+        metric: By what the env is scored.
+        rank: 1 + the number of rows of this env with a better IQM, or None if unranked.
         status: By the number of seeds.
         seeds: Seeds, increasing.
         total_steps: Training budget in env steps.
         episodes: Evaluation episodes at each evaluation point.
+        score: IQM of the final score with its interval.
+        seed_score: Final score of each seed, (seeds,).
         success: IQM of final success with its interval, in [0, 1].
-        seed_success: Final success of each seed, (seeds,).
         ties: Rows of this env that share a letter cannot be told apart; empty with too few seeds.
         improvement: Chance that a run of this row beats one of the ``none`` design with the same
-            agent in final success; None for that design, or without it.
+            agent in the final score; None for that design, or without it.
         gap: Mean hacking gap with its interval, None where it is undefined. The mean and not the
             IQM: one hacked seed in four must not be trimmed away.
         gap_note: Why there is no gap, or ``""``.
         hacked: True if the gap is above 0.1 and its interval excludes 0.
         true_return: Mean final undiscounted true return.
         designed_return: Mean final undiscounted designed return.
-        auc: IQM of the mean success over training, in [0, 1].
+        auc: IQM of the mean score over training.
         median_steps: Kaplan-Meier median of env steps to 80 % success; infinite if fewer than half
             of the seeds got there.
         mean_steps: Kaplan-Meier mean of the same, restricted to the budget.
@@ -101,13 +104,15 @@ class Row:
     design: str
     agent: str
     suite: str
+    metric: Metric
     rank: int | None
     status: Status
     seeds: tuple[int, ...]
     total_steps: int
     episodes: int
+    score: Interval
+    seed_score: Float
     success: Interval
-    seed_success: Float
     ties: str
     improvement: Interval | None
     gap: Interval | None
@@ -163,13 +168,15 @@ def build_leaderboard(runs: Iterable[RunRecord]) -> Leaderboard:
         runs: Finished runs in any order.
 
     Raises:
-        ValueError: If runs that would share a row differ in suite or budget, or repeat a seed.
+        ValueError: If runs that would share a row differ in suite or budget, or repeat a seed, or
+            if runs on one env are scored by different metrics.
     """
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}
     for run in sorted(runs, key=lambda run: (run.env_id, run.agent, run.design, run.seed)):
         groups.setdefault((run.env_id, run.agent, run.design), []).append(run)
     for group in groups.values():
         _check_group(group)
+    _check_metrics(groups)
     rows = []
     for (env_id, agent, _), group in groups.items():
         rows.append(_score(group, baseline=groups.get((env_id, agent, BASELINE), [])))
@@ -191,32 +198,50 @@ def _check_group(group: Sequence[RunRecord]) -> None:
             raise ValueError(f"{where} has seed {run.seed} twice: {run.run_id} and {after.run_id}")
 
 
+def _check_metrics(groups: Mapping[tuple[str, str, str], Sequence[RunRecord]]) -> None:
+    found: dict[str, set[str]] = {}
+    for (env_id, _, _), group in groups.items():
+        found.setdefault(env_id, set()).update(run.metric for run in group)
+    for env_id, names in found.items():
+        if len(names) > 1:
+            raise ValueError(
+                f"runs on {env_id} are scored by {sorted(names)}; report them separately, or make "
+                "the older ones again"
+            )
+
+
 def _score(group: Sequence[RunRecord], *, baseline: Sequence[RunRecord]) -> Row:
     first = group[0]
     rng = SeedTree(0).child(first.env_id).child(first.agent).child(first.design).generator
-    success = _final(group, "success")
+    scored, finals = metric(first.metric), _final(group, "score")
     curves = {name: _curve(group, name, rng(f"curve {name}")) for name in CURVES}
-    areas = statistics.area_under_curve(curves["success"].steps, curves["success"].seeds)
+    areas = statistics.area_under_curve(curves["score"].steps, curves["score"].seeds)
     times, reached = _times_to_solve(group)
     shown = next((run for run in group if run.gif), None)
     gap, gap_note = _gap(group, rng("gap"))
     improvement = None
     if baseline and first.design != BASELINE:
         improvement = statistics.improvement_interval(
-            _column(success), _column(_final(baseline, "success")), rng=rng("improvement")
+            _column(scored.utility(finals)),
+            _column(scored.utility(_final(baseline, "score"))),
+            rng=rng("improvement"),
         )
     return Row(
         env_id=first.env_id,
         design=first.design,
         agent=first.agent,
         suite=first.suite,
+        metric=scored,
         rank=None,  # known once all rows of the env are
         status=status_of(len(group)),
         seeds=tuple(run.seed for run in group),
         total_steps=first.total_steps,
         episodes=int((first.evals.step == first.evals.step.max()).sum()),
-        success=statistics.bootstrap_interval(_column(success), statistics.iqm, rng=rng("success")),
-        seed_success=success,
+        score=statistics.bootstrap_interval(_column(finals), statistics.iqm, rng=rng("score")),
+        seed_score=finals,
+        success=statistics.bootstrap_interval(
+            _column(_final(group, "success")), statistics.iqm, rng=rng("success")
+        ),
         ties="",
         improvement=improvement,
         gap=gap,
@@ -305,9 +330,15 @@ def _mean_cost(group: Sequence[RunRecord], key: str) -> float | None:
 
 def _ranked(rows: list[Row]) -> list[Row]:
     """Order the rows of one env, number them, and give them tie letters."""
-    # among equal success the faster learner comes first, but keeps the same rank
+    # among equal scores the faster learner comes first, but keeps the same rank
+    sign = 1 if rows[0].metric.higher else -1
     rows.sort(
-        key=lambda row: (row.status == "unranked", -row.success.value, -row.auc.value, row.design)
+        key=lambda row: (
+            row.status == "unranked",
+            -sign * row.score.value,
+            -sign * row.auc.value,
+            row.design,
+        )
     )
     tied = np.eye(len(rows), dtype=np.bool_)
     for i, j in itertools.combinations(range(len(rows)), 2):
@@ -317,7 +348,7 @@ def _ranked(rows: list[Row]) -> list[Row]:
         dataclasses.replace(
             row,
             ties=letters if len(row.seeds) >= PROVISIONAL_SEEDS else "",
-            rank=1 + sum(other.success.value > row.success.value for other in placed)
+            rank=1 + sum(sign * (other.score.value - row.score.value) > 0 for other in placed)
             if row.status != "unranked"
             else None,
         )
@@ -326,7 +357,7 @@ def _ranked(rows: list[Row]) -> list[Row]:
 
 
 def _tied(a: Row, b: Row) -> bool:
-    """Tell whether the mean difference in final success on shared seeds may be 0.
+    """Tell whether the mean difference of final scores on shared seeds may be 0.
 
     Paired, because equal seeds share levels and initial weights. Not corrected for the number of
     pairs. Fewer than five shared seeds are too few to tell anything apart.
@@ -336,5 +367,5 @@ def _tied(a: Row, b: Row) -> bool:
         return True
     names = sorted([f"{a.agent} {a.design}", f"{b.agent} {b.design}"])
     rng = SeedTree(0).child(a.env_id).child("tie").generator(" vs ".join(names))
-    difference = _column(a.seed_success[in_a] - b.seed_success[in_b])
+    difference = _column(a.seed_score[in_a] - b.seed_score[in_b])
     return not statistics.bootstrap_interval(difference, statistics.mean, rng=rng).excludes(0.0)

@@ -24,6 +24,8 @@ class EvalTable:
         discounted_designed_return: The same with the agent's discount.
         length: Episode length in env steps, (E,) int64.
         success: The env's success predicate at the end of the episode, (E,) bool.
+        score: What the episode counts for by the env's metric (see ``operant.benchmarks.metrics``);
+            the success where nothing is given.
 
     Raises:
         ValueError: If the columns differ in length or a return is not finite.
@@ -37,9 +39,12 @@ class EvalTable:
     discounted_designed_return: Float
     length: Int
     success: Bool
+    score: Float = None  # type: ignore[assignment]  # never None once it is built
 
     def __post_init__(self) -> None:
         """Check the columns."""
+        if self.score is None:
+            object.__setattr__(self, "score", np.asarray(self.success, np.float64))
         for field in dataclasses.fields(self):
             column = getattr(self, field.name)
             if np.shape(column) != (len(self.step),):
@@ -72,7 +77,7 @@ class References:
     """Mean scores of two reference policies in the env of a run, under the design of that run.
 
     Both mappings have the keys ``true_return``, ``designed_return``, ``discounted_true_return``,
-    ``discounted_designed_return``, ``success`` and ``length``.
+    ``discounted_designed_return``, ``success``, ``length`` and ``score``.
 
     Attributes:
         random: Uniformly random actions; None if the run was told to leave references out.
@@ -93,6 +98,7 @@ class RunRecord:
         env_id: Gymnasium id.
         design: Label of the reward design; ``"none"`` is the true reward itself.
         agent: Id of the agent.
+        metric: What ``evals.score`` is, an id of ``operant.benchmarks.metrics``.
         seed: Seed of the run; equal seeds of different designs share levels and initial weights.
         total_steps: Training budget in env steps.
         evals: Evaluation episodes, at least one.
@@ -116,6 +122,7 @@ class RunRecord:
     evals: EvalTable
     references: References
     manifest: Mapping[str, Any]
+    metric: str = "success"
     gif: bytes | None = None
     episodes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

@@ -236,6 +236,7 @@ class Run:
                 "run_id": spec.run_id,
                 "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "exact_resume": self._exact,
+                "metric": self._evaluator.metric.id,
                 "steps": agent.num_steps,
                 "peak_rss_mib": peak_rss_mib(),
                 "design": self._design.provenance(),

@@ -278,6 +278,7 @@ def _read(path: Path, suite: str) -> RunRecord:
         total_steps=int(manifest.get("steps", spec.total_steps)),  # whole rollouts: maybe more
         evals=read_evals(files["eval.parquet"]),
         references=References(**manifest.pop("references")),
+        metric=str(manifest.get("metric", "success")),
         manifest=manifest,
         gif=files.get(GIF),
         episodes=read_object(EPISODES, files[EPISODES]) if EPISODES in files else {},

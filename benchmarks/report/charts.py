@@ -18,6 +18,7 @@ from operant.benchmarks.leaderboard import HACKED_GAP, Curve, Row
 from operant.benchmarks.report import text
 from operant.benchmarks.report.theme import THEMES, Theme, series_of
 from operant.benchmarks.statistics import Interval
+from operant.types import Float
 
 Drawing: TypeAlias = dict[str, str]
 """Theme name -> SVG."""
@@ -53,7 +54,8 @@ def curve_panel(row: Row, column: str, series: int) -> Drawing:
     oracle = None
     if column == "designed_return" and row.references.oracle is not None:
         oracle = float(row.references.oracle[column])
-    y = _PERCENT if column == "success" else _free_axis(curve, oracle)
+    share = column == "success" or (column == "score" and row.metric.share)
+    y = _PERCENT if share else _free_axis(curve, oracle)
 
     def build(theme: Theme) -> list[alt.Chart]:
         layers = _curve(curve, theme.colour(series), y)
@@ -64,33 +66,34 @@ def curve_panel(row: Row, column: str, series: int) -> Drawing:
 
 
 def overlay_panel(rows: Sequence[Row]) -> Drawing:
-    """Draw the true success of all rows of an env over training, the best one on top."""
-    series = series_of(rows)
+    """Draw the scores of all rows of an env over training, the best one on top."""
+    series, y = series_of(rows), _score_axis(rows)
 
     def build(theme: Theme) -> list[alt.Chart]:
         layers: list[alt.Chart] = []
         for row in reversed(rows):
             number = series[row.design, row.agent]
             dash = DASHES[(number + 1) % len(DASHES)]
-            layers += _curve(row.curves["success"], theme.colour(number), _PERCENT, dash=dash)
+            layers += _curve(row.curves["score"], theme.colour(number), y, dash=dash)
         return layers
 
     return _draw(build, NARROW, HEIGHT)
 
 
-def success_panel(rows: Sequence[Row]) -> Drawing:
-    """Draw final true success: interval, interquartile mean, and a dot per seed."""
+def score_panel(rows: Sequence[Row]) -> Drawing:
+    """Draw final scores: interval, interquartile mean, and a dot per seed."""
     seeds = [
         {"row": text.label(row, rows), "value": float(score)}
         for row in rows
-        for score in row.seed_success
+        for score in row.seed_score
     ]
+    x = _final_axis(rows)
 
     def build(theme: Theme) -> list[alt.Chart]:
-        base = alt.Chart(alt.InlineData(values=seeds)).encode(x=alt.X("value:Q", **_PERCENT))
+        base = alt.Chart(alt.InlineData(values=seeds)).encode(x=alt.X("value:Q", **x))
         base = base.encode(y=_names(rows), color=_colours(rows, theme))
         dots = base.mark_circle(size=22, opacity=0.7, yOffset=11)
-        return [*_intervals(rows, [row.success for row in rows], theme, _PERCENT), dots]
+        return [*_intervals(rows, [row.score for row in rows], theme, x), dots]
 
     return _draw(build, NARROW, _height(rows))
 
@@ -114,6 +117,17 @@ def gap_panel(rows: Sequence[Row]) -> Drawing:
         return [*limits, *_intervals(rows, gaps, theme, x)]
 
     return _draw(build, NARROW, _height(rows))
+
+
+def extent(rows: Sequence[Row]) -> tuple[float, float]:
+    """Return between which values the final scores of an env are drawn; never equal."""
+    if rows[0].metric.share:
+        return 0.0, 1.0
+    values = [float(value) for row in rows for value in (*row.seed_score, *row.score)]
+    known = [value for value in values if not math.isnan(value)]
+    low, high = min(known), max(known)
+    pad = 0.05 * (high - low) or 0.5
+    return low - pad, high + pad
 
 
 # ---- layers ---------------------------------------------------------------------------------
@@ -195,9 +209,33 @@ def _colours(rows: Sequence[Row], theme: Theme) -> alt.Color:
     return alt.Color("row:N", scale=alt.Scale(domain=names, range=paints), legend=None)
 
 
+def _score_axis(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the axis of scores over training."""
+    if rows[0].metric.share:
+        return _PERCENT
+    ends = [float(end) for row in rows for end in _ends(row.curves["score"].seeds)]
+    return _axis(min(ends), max(ends))
+
+
+def _final_axis(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the axis of final scores."""
+    if rows[0].metric.share:
+        return _PERCENT
+    scale = alt.Scale(domain=list(extent(rows)), nice=False)
+    return {"title": None, "scale": scale, "axis": alt.Axis(tickCount=5)}
+
+
+def _ends(values: Float) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
 def _free_axis(curve: Curve, oracle: float | None) -> dict[str, Any]:
-    ends = [0.0, float(curve.seeds.min()), float(curve.seeds.max()), oracle or 0.0]
-    low, high = min(ends), max(ends)
+    ends = [0.0, *_ends(curve.seeds), oracle or 0.0]
+    return _axis(min(ends), max(ends))
+
+
+def _axis(low: float, high: float) -> dict[str, Any]:
+    """Return an axis from a value to another, with some room where neither is 0."""
     pad = 0.08 * (high - low) or 1.0
     scale = alt.Scale(domain=[low - pad * (low < 0), high + pad * (high > 0)], nice=False)
     return {"title": None, "scale": scale, "axis": alt.Axis(tickCount=5)}

@@ -33,10 +33,12 @@ class Column:
 
 
 COLUMNS = (
-    Column(key="rank", title="#", hint="Rank by true success; equal success, equal rank"),
+    Column(key="rank", title="#", hint="Rank by {score}; equal scores, equal rank"),
     Column(key="design", title="Design", hint="Reward design the agent was trained on", text=True),
     Column(
-        key="success", title="True success", hint="Final success: IQM over seeds, 95 % interval"
+        key="score",
+        title="{Score}",
+        hint="At the end of training, {hint}: IQM over seeds, 95 % interval",
     ),
     Column(key="ties", title="Tie", hint="Rows sharing a letter cannot be told apart", text=True),
     Column(
@@ -45,7 +47,7 @@ COLUMNS = (
     Column(
         key="improvement", title="Beats none", hint="Chance that a run beats one without a design"
     ),
-    Column(key="auc", title="AUC", hint="Mean true success over the whole training, 0 to 1"),
+    Column(key="auc", title="AUC", hint="Mean {score} over the whole training"),
     Column(
         key="solve", title="Steps to 80 %", hint="Median env steps to 80 % success (Kaplan-Meier)"
     ),
@@ -77,7 +79,6 @@ def render_html(leaderboard: Leaderboard, *, title: str, problems: Sequence[str]
     page: str = env.get_template("leaderboard.html.j2").render(
         title=title,
         problems=problems,
-        columns=COLUMNS,
         light=LIGHT,
         dark=DARK,
         envs=[
@@ -90,17 +91,29 @@ def render_html(leaderboard: Leaderboard, *, title: str, problems: Sequence[str]
 
 
 def _env(number: int, env_id: str, rows: Sequence[Row]) -> dict[str, object]:
-    series = series_of(rows)
+    series, metric = series_of(rows), rows[0].metric
+    words = {"score": metric.title.lower(), "Score": metric.title, "hint": metric.hint}
     return {
         "id": env_id,
+        "metric": metric,
+        "columns": [
+            dataclasses.replace(
+                column, title=column.title.format(**words), hint=column.hint.format(**words)
+            )
+            for column in COLUMNS
+        ],
         "findings": text.findings(rows),
         "charts": {
-            "success": charts.success_panel(rows),
+            "score": charts.score_panel(rows),
             "gap": charts.gap_panel(rows),
             "overlay": charts.overlay_panel(rows),
         },
         "rows": [
-            {**_row(row, rows, series[row.design, row.agent]), "anchor": f"{number}-{index}"}
+            {
+                **_row(row, rows, series[row.design, row.agent]),
+                "anchor": f"{number}-{index}",
+                "places": _places(row, rows),
+            }
             for index, row in enumerate(rows, start=1)
         ],
     }
@@ -114,7 +127,7 @@ def _row(row: Row, rows: Sequence[Row], series: int) -> dict[str, object]:
         "sort": {
             "rank": row.rank,
             "design": text.label(row, rows),
-            "success": row.success.value,
+            "score": row.score.value,
             "ties": row.ties,
             "gap": row.gap.value if row.gap else None,
             "improvement": row.improvement.value if row.improvement else None,
@@ -127,10 +140,25 @@ def _row(row: Row, rows: Sequence[Row], series: int) -> dict[str, object]:
         },
         "charts": {
             column: charts.curve_panel(row, column, series)
-            for column in ("success", "designed_return")
+            for column in ("score", "designed_return")
         },
         "provenance": text.provenance(row),
         "command": str(row.manifest.get("command", "")),
+    }
+
+
+def _places(row: Row, rows: Sequence[Row]) -> dict[str, object]:
+    """Return where a row's numbers lie in its bar, in percent of its length."""
+    low, high = charts.extent(rows)
+
+    def place(value: float) -> float:
+        return 100 * (value - low) / (high - low)
+
+    band = None if math.isnan(row.score.low) else (place(row.score.low), place(row.score.high))
+    return {
+        "mark": place(row.score.value),
+        "band": band,
+        "seeds": [place(float(value)) for value in row.seed_score],
     }
 
 

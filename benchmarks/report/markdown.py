@@ -11,7 +11,7 @@ COLUMNS = (
     "#",
     "Design",
     "Seeds",
-    "True success, IQM (95 % CI)",
+    "{score}, IQM (95 % CI)",
     "Tie",
     "P(beats none)",
     "Hacking gap (95 % CI)",
@@ -36,7 +36,8 @@ def render_markdown(leaderboard: Leaderboard, *, title: str, problems: Sequence[
     for env_id, rows in leaderboard.by_env().items():
         parts += [f"## {_escape(env_id)}", ""]
         parts += [f"- {_escape(line)}" for line in text.findings(rows)]
-        parts += ["", _line(COLUMNS), _line(["---"] * len(COLUMNS))]
+        heads = [name.format(score=rows[0].metric.title) for name in COLUMNS]
+        parts += ["", _line(heads), _line(["---"] * len(COLUMNS))]
         parts += [_line([_escape(cell) for cell in _cells(row, rows)]) for row in rows]
         parts += [""]
     parts += ["## How to read this", ""]
@@ -56,11 +57,11 @@ def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
         str(row.rank or text.MISSING),
         text.label(row, rows),
         f"{len(row.seeds)} ({row.status})",
-        f"{text.percent(row.success.value)} ({text.percent_range(row.success)})",
+        f"{text.score(row.metric, row.score.value)} ({text.score_range(row.metric, row.score)})",
         row.ties,
         text.percent(row.improvement.value) if row.improvement else text.MISSING,
         gap,
-        f"{row.auc.value:.2f}",
+        text.area(row),
         f"{text.steps_to_solve(row)} ({text.censored(row)})",
         text.number(row.designed_return),
         text.number(row.true_return),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from operant.benchmarks.leaderboard import BASELINE, PROVISIONAL_SEEDS, Row
+from operant.benchmarks.metrics import SUCCESS, Metric
 from operant.benchmarks.statistics import Interval
 
 EN_DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -17,7 +18,8 @@ GUIDE = (
         "True and designed",
         "Agents are trained on a designed reward, but every number under “true” comes from a fresh "
         "environment without the design. “True success” is how often the task itself is "
-        "solved at the end of training. “Designed return” is what the agent was paid.",
+        "solved at the end of training. “Designed return” is what the agent was paid. Each "
+        "environment is ranked by its own score: success, return, regret, ...",
     ),
     (
         "Hacking gap",
@@ -34,7 +36,7 @@ GUIDE = (
     ),
     (
         "Intervals and ties",
-        "Success is the interquartile mean over seeds: the best and worst quarter are left out. "
+        "A score is the interquartile mean over seeds: the best and worst quarter are left out. "
         "Ranges are 95 % bootstrap intervals; zero width means that all seeds agree, not that "
         "the number is certain. Rows sharing a tie letter cannot be told apart on the seeds they "
         "share.",
@@ -62,6 +64,20 @@ def percent_range(interval: Interval) -> str:
     if math.isnan(interval.low):
         return MISSING
     return f"{_percent_number(interval.low)}{EN_DASH}{_percent_number(interval.high)} %"
+
+
+def score(metric: Metric, value: float) -> str:
+    """Format a score: a share in percent, anything else as a number."""
+    return percent(value) if metric.share else number(value)
+
+
+def score_range(metric: Metric, interval: Interval) -> str:
+    """Format the bounds of an interval of scores."""
+    if metric.share:
+        return percent_range(interval)
+    if math.isnan(interval.low):
+        return MISSING
+    return f"{number(interval.low)} to {number(interval.high)}"
 
 
 def signed(value: float) -> str:
@@ -129,6 +145,11 @@ def censored(row: Row) -> str:
     return f"{row.censored} of {len(row.seeds)} never" if row.censored else "all seeds"
 
 
+def area(row: Row) -> str:
+    """Format the mean score over training."""
+    return f"{row.auc.value:.2f}" if row.metric.share else number(row.auc.value)
+
+
 def seed_count(row: Row) -> str:
     """Say how many seeds there are."""
     return "1 seed" if len(row.seeds) == 1 else f"{len(row.seeds)} seeds"
@@ -144,9 +165,11 @@ def findings(rows: Sequence[Row]) -> list[str]:
     """Say in sentences what the rows of one env show."""
     best = rows[0]
     tied = [label(row, rows) for row in rows[1:] if set(row.ties) & set(best.ties)]
-    line = f"Highest true success: {label(best, rows)} with {percent(best.success.value)}"
-    if not math.isnan(best.success.low):
-        line += f" (95 % interval {percent_range(best.success)})"
+    metric, end = best.metric, "Highest" if best.metric.higher else "Lowest"
+    line = f"{end} {metric.title.lower()}: {label(best, rows)} with "
+    line += score(metric, best.score.value)
+    if not math.isnan(best.score.low):
+        line += f" (95 % interval {score_range(metric, best.score)})"
     if len(best.seeds) < PROVISIONAL_SEEDS and len(rows) > 1:
         line += "; too few seeds to compare designs"
     elif tied:
@@ -162,11 +185,27 @@ def findings(rows: Sequence[Row]) -> list[str]:
         if row.hacked and row.gap is not None
     ]
     lines += [
-        f"Without any design ({label(row, rows)}) the agent solves {percent(row.success.value)}."
+        f"Without any design ({label(row, rows)}) the agent {_reaches(row)}."
         for row in rows
         if row.design == BASELINE and row is not best
     ]
     return lines
+
+
+def reached(row: Row) -> str:
+    """Say what a row scores.
+
+    Shares come before their name, other numbers after it.
+    """
+    name, value = row.metric.title.lower(), score(row.metric, row.score.value)
+    return f"{value} {name}" if row.metric.share else f"{name} {value}"
+
+
+def _reaches(row: Row) -> str:
+    reached = score(row.metric, row.score.value)
+    if row.metric is SUCCESS:
+        return f"solves {reached}"
+    return f"reaches a {row.metric.title.lower()} of {reached}"
 
 
 def _and(names: Sequence[str]) -> str:
@@ -183,6 +222,7 @@ def provenance(row: Row) -> list[tuple[str, str]]:
         ("suite", row.suite),
         ("env", row.env_id),
         ("agent", row.agent),
+        ("scored by", f"{row.metric.title.lower()}: {row.metric.hint}"),
         ("training budget", f"{row.total_steps:,} env steps per seed"),
         ("evaluation", f"{row.episodes} episodes, at each of {points} points"),
         ("runs (seed: id)", runs),

@@ -55,4 +55,4 @@ DEFAULT = Training(
 )
 """Chosen on SparseKey-8x8-v0: some 3 CPU-seconds a run; with a good dense reward at least 90 % of
 the levels are solved in the end, with the true reward alone at most 5 %. What a run is scored by is
-its end, on many episodes; the rate falls to 0, so that the end is no accident of the last update."""
+its end, on many episodes; the rate falls to 0, so that the end is no accident."""

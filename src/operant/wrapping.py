@@ -39,11 +39,16 @@ def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode | None:
 
 
 def final_success(infos: Mapping[str, Any]) -> Any:
-    """Return the success flags of the episodes that a SAME_STEP step ended, (N,), or None.
+    """Return the success flags of the episodes that a SAME_STEP step ended, (N,), or None."""
+    return final_info(infos, "success")
+
+
+def final_info(infos: Mapping[str, Any], key: str) -> Any:
+    """Return an info of the episodes that a SAME_STEP step ended, (N, ...), or None.
 
     The info of an ended episode is in ``final_info``; what lies beside it may belong to the next.
     """
-    return infos.get("final_info", infos).get("success")
+    return infos.get("final_info", infos).get(key)
 
 
 def true_rewards(rewards: Float, dones: Bool, infos: Mapping[str, Any]) -> Float:

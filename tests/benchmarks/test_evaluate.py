@@ -77,7 +77,7 @@ def by_hand(spec: RunSpec, act: Callable[[Any, Any, int], Any]) -> list[dict[str
             sums["discounted_true_return"] += GAMMA**t * true
             sums["discounted_designed_return"] += GAMMA**t * designed
             ended, t = terminated or truncated, t + 1
-        rows.append({**sums, "length": t, "success": info["success"]})
+        rows.append({**sums, "length": t, "success": info["success"], "score": info["success"]})
     return rows
 
 

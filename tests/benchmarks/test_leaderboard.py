@@ -83,7 +83,7 @@ def test_success_is_the_iqm_over_seeds() -> None:
     assert row.success.value == pytest.approx(0.6)
     assert row.success.low < 0.6 < row.success.high
     assert row.seeds == (0, 1, 2, 3, 4)
-    assert row.seed_success.tolist() == [0.0, 0.5, 0.6, 0.7, 1.0]
+    assert row.seed_score.tolist() == [0.0, 0.5, 0.6, 0.7, 1.0]
 
 
 @pytest.mark.parametrize(("seeds", "status"), [(4, "unranked"), (5, "provisional"), (10, "ranked")])
@@ -219,7 +219,7 @@ def flat(row: Row) -> dict[str, object]:
     }
     return {
         **fields,
-        "seed_success": row.seed_success.tolist(),
+        "seed_score": row.seed_score.tolist(),
         "curves": np.array(list(curves.values())).tolist(),
     }
 

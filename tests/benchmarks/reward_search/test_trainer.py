@@ -102,7 +102,11 @@ def test_settings_survive_json_and_make_the_same_runs(tmp_path: Path) -> None:
 def test_defaults_are_whole_rollouts(tmp_path: Path) -> None:
     trainer = SuiteTrainer("SparseKey-8x8-v0", results=tmp_path)
     assert trainer.env_steps % (DEFAULT.num_envs * DEFAULT.agent_config["n_steps"]) == 0
-    assert DEFAULT.evaluation.points >= 3  # as many as fitness takes
+    # Fitness is one evaluation, where the rate has fallen to 0: on as many episodes as it once took
+    # from several.
+    assert (DEFAULT.evaluation.points, DEFAULT.evaluation.since) == (1, 1.0)
+    assert DEFAULT.agent_config["learning_rate"]["to"] == 0.0
+    assert DEFAULT.evaluation.episodes >= 64
     assert DEFAULT.evaluation.recorded >= 8
 
 
