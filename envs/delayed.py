@@ -202,7 +202,23 @@ class _WholeEnv:
         # A copy that is being built has no env yet. Gymnasium's checker reads an env's _np_random.
         if name == "env" or (name.startswith("_") and name != "_np_random"):
             raise AttributeError(name)
-        return getattr(self.env, name)
+        found = getattr(self.env, name)
+        if name == "compute_reward" and getattr(self.env, "continuing", False):
+            return _refuse_hindsight
+        return found
+
+
+def _refuse_hindsight(*_: Any, **__: Any) -> NoReturn:
+    """Stand for ``compute_reward`` where goals do not tell what a step pays.
+
+    Raises:
+        OperantError: Always.
+    """
+    raise OperantError(
+        "hindsight cannot relabel a delayed reward that an episode earns in several steps "
+        "(continuing=True): what a step pays depends on all before it; leave reward='delayed', "
+        "continuing=True or hindsight (her) out"
+    )
 
 
 class DelayedEnv(_WholeEnv, DelayedReward):

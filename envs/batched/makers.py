@@ -44,7 +44,11 @@ class MakeVector(Protocol):
 
 
 def makers(
-    world: type[BatchWorld], batch: Callable[..., BatchWorld] | None = None
+    world: type[BatchWorld],
+    batch: Callable[..., BatchWorld] | None = None,
+    *,
+    scalar: type[WorldEnv] = WorldEnv,
+    vector: type[WorldVectorEnv] = WorldVectorEnv,
 ) -> tuple[MakeScalar, MakeVector]:
     """Return the factories ``make`` and ``make_vector`` of a world.
 
@@ -54,6 +58,8 @@ def makers(
     Args:
         world: The world.
         batch: What builds it for many rows; None for ``world`` itself.
+        scalar: The env around one row, for worlds that tell more than all.
+        vector: The env around many rows.
     """
 
     def build(
@@ -67,7 +73,7 @@ def makers(
         *, reward: str | None = STEP, render_mode: str | None = None, **options: Any
     ) -> gym.Env[Any, Any]:
         delayed, own = payment(reward, world.REWARDS)
-        env = WorldEnv(build(world, 1, own, **options), render_mode=render_mode)
+        env = scalar(build(world, 1, own, **options), render_mode=render_mode)
         return DelayedEnv(env) if delayed else env
 
     def make_vector(
@@ -83,7 +89,7 @@ def makers(
         made = build(batch or world, num_envs, own, **options)
         if max_episode_steps is not None:
             made.cut(max_episode_steps)
-        env = WorldVectorEnv(made, autoreset_mode=autoreset_mode, render_mode=render_mode)
+        env = vector(made, autoreset_mode=autoreset_mode, render_mode=render_mode)
         return DelayedVectorEnv(env) if delayed else env
 
     return make, make_vector

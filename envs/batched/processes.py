@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from operant.envs.batched.crew import Crew, Died, WorkersDiedError
-from operant.envs.batched.shared import CALL, RESET, STEP, STEP_ALL, flat, outcome
+from operant.envs.batched.shared import CALL, FLAGS, RESET, STEP, STEP_ALL, flat, outcome
 from operant.envs.batched.worker import IN_WORKER, Order
 from operant.envs.batched.world import BatchWorld
 from operant.errors import OperantError
@@ -32,7 +32,8 @@ class ProcessWorld(BatchWorld):
 
     A worker that dies or does not answer is replaced. Its rows' running episodes then end as
     truncated, with reward 0, in the step that noticed it or in the next one; that step has the
-    extra ``restarted``, (N,) bool, True for them. Their next episodes follow from new seeds, which
+    extra ``restarted``, (N,) bool, True for them. If it died during a step, what they show is all
+    zeros, for it may have been half written. Their next episodes follow from new seeds, which
     depend on the old ones and the number of deaths.
 
     Attributes:
@@ -67,8 +68,9 @@ class ProcessWorld(BatchWorld):
         """
         if num < 1 or not timeout_s > 0:
             raise ValueError(f"num must be >= 1 and timeout_s > 0, got {num} and {timeout_s}")
-        if workers is not None and not 1 <= workers <= num:
-            raise ValueError(f"workers must lie in [1, num = {num}] or be None, got {workers}")
+        whole = isinstance(workers, int)
+        if workers is not None and not (whole and 1 <= workers <= num):
+            raise ValueError(f"workers must lie in [1, num = {num}] or be None, got {workers!r}")
         if os.name != "posix":
             raise OperantError("worlds in processes need a POSIX system, such as Linux or macOS")
         if IN_WORKER in os.environ:
@@ -328,6 +330,8 @@ class ProcessWorld(BatchWorld):
             self._start(index)
             for part, before in kept:  # a new world shows nothing yet
                 part[...] = before
+            if stepped is not None:
+                self._blank(stepped[(stepped >= rows.start) & (stepped < rows.stop)])
 
     def _start(self, index: int) -> None:
         """Replace a worker, and again if the new one dies at once."""
@@ -356,6 +360,12 @@ class ProcessWorld(BatchWorld):
 
     def _arrays(self) -> list[npt.NDArray[Any]]:
         return [*flat(self.out).values(), self.elapsed]
+
+    def _blank(self, rows: Int) -> None:
+        """Forget what rows show, which a worker may have left half written."""
+        for name, part in flat(self.out).items():
+            if name not in FLAGS:
+                part[rows] = 0
 
     def _end(self, rows: Int) -> None:
         """Report that episodes were lost."""

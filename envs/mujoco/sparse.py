@@ -62,8 +62,9 @@ class SparseWorld(RobotWorld):
         """
         described = named(robot)
         self.stride = STRIDES[robot] if stride is None else stride
-        if not 0.0 < self.stride < np.inf:
-            raise ValueError(f"stride must be a length > 0 in m, got {stride}")
+        length = isinstance(self.stride, int | float | np.number) and self.stride is not True
+        if not (length and 0.0 < self.stride < np.inf):
+            raise ValueError(f"stride must be a length > 0 in m, a number, got {stride!r}")
         self._markov, self._v5 = markov, reward == V5
         options = {"robot": robot, "stride": stride, "markov": markov, "reward": reward}
         to_next = value(

@@ -315,6 +315,8 @@ def test_a_death_in_a_step_ends_the_episodes_of_its_rows_alone(
     assert not terminated.any()
     assert reward.tolist() == [0.0] * 4
     np.testing.assert_array_equal(obs["near"][2:], theirs[0]["near"][2:])
+    last = infos["final_obs"][0] if mode is AutoresetMode.SAME_STEP else {"near": obs["near"][0]}
+    assert not last["near"].any()  # it may have been half written
     assert envs.world.restarts == 1
     if mode is AutoresetMode.DISABLED:
         envs.reset(options={"reset_mask": truncated})

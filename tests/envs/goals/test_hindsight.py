@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from operant.envs.goals.point_maze import make_vector
+from operant.envs.goals.point_maze import make, make_vector
+from operant.errors import OperantError
 
 pytestmark = pytest.mark.integration  # trains
 
@@ -56,6 +57,23 @@ def test_learning_with_hindsight(env_id: str, algorithm: str, options: dict[str,
     assert agree.mean() > 0.98  # tensors are float32: at the very rim a goal may change sides
     assert near.any()
     assert not near.all()
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_hindsight_cannot_relabel_what_many_steps_earn(vector: bool) -> None:
+    options: dict[str, Any] = {"reward": "delayed", "continuing": True}
+    env: Any = make_vector(num_envs=2, **options) if vector else make(**options)
+    env.reset(seed=0)
+    goal = np.zeros((2, 2))
+    with pytest.raises(OperantError, match="leave reward='delayed', continuing=True or hindsight"):
+        env.compute_reward(goal, goal, {})
+    env.close()
+
+
+def test_hindsight_relabels_a_delayed_reward_that_one_step_earns() -> None:
+    env: Any = make(reward="delayed")
+    assert env.compute_reward(np.zeros(2), np.zeros(2), {}) == 1.0
+    env.close()
 
 
 def test_rows_of_a_batch_offer_the_same_reward() -> None:

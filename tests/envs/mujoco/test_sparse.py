@@ -116,8 +116,8 @@ def test_the_experts_reward_is_a_program_of_the_cards_features(name: str) -> Non
     assert card.success.startswith(f"{GOAL} lines")
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_stride_must_be_a_length(wrong: float) -> None:
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan"), "2", True])
+def test_a_stride_must_be_a_length(wrong: Any) -> None:
     with pytest.raises(ValueError, match="stride must be a length > 0"):
         SparseWorld(num=1, stride=wrong)
 
