@@ -1,6 +1,7 @@
 """Agents: what learns or plans. Importing this loads no learning library.
 
-A learner is made by id and trains on a vector env; a planner is a function of an explicit MDP.
+A learner is made by id and trains on a vector env, and so is an online algorithm, which has nothing
+to train; a planner is a function of an explicit MDP.
 ``PPO`` is the native PPO with the interface of Stable-Baselines3's.
 """
 
@@ -58,7 +59,7 @@ def agent_row(name: str) -> AgentRow:
     return cast(AgentRow, registry()[name])
 
 
-def list_agents(kind: Literal["learner", "planner"] | None = None) -> list[str]:
+def list_agents(kind: Literal["learner", "planner", "online"] | None = None) -> list[str]:
     """Return the ids of all agents, or of those of one kind.
 
     >>> "ppo" in list_agents("learner"), "ppo" in list_agents("planner")
@@ -128,7 +129,7 @@ def load_policy(
 
 def _learner(name: str) -> Any:
     row = agent_row(name)
-    if row.kind != "learner":
+    if row.kind == "planner":
         function = row.entry_point.replace(":", ".")
         raise OperantError(
             f"agent {name!r} plans on an explicit MDP and does not learn from an env; "

@@ -6,6 +6,12 @@ from operant.registry import Row
 
 ROWS = [
     Row(
+        id="bandits",
+        entry_point="operant.benchmarks.suites.bandits:SUITE",
+        summary="regret of classic algorithms on stochastic and adversarial arms",
+        tags=("bandit",),
+    ),
+    Row(
         id="demo",
         entry_point="operant.benchmarks.suites.demo:SUITE",
         summary="four reward designs on one sparse-reward level; which help, which is hacked",
@@ -17,6 +23,12 @@ ROWS = [
         summary="flips, a wave and a rest: skills that a dense reward by a person should teach",
         tags=("mujoco",),
         extra="mujoco",
+    ),
+    Row(
+        id="lsd-planning",
+        entry_point="operant.benchmarks.suites.lsd_planning:SUITE",
+        summary="bandits with memory: what plans are worth that are not the best",
+        tags=("bandit", "lsd"),
     ),
     Row(
         id="mujoco-sparse",

@@ -56,11 +56,14 @@ class AgentRow(Row):
     """A row of an agent.
 
     Attributes:
-        kind: ``"learner"`` trains on a vector env, ``"planner"`` solves an explicit MDP.
+        kind: ``"learner"`` trains on a vector env, ``"planner"`` solves an explicit MDP,
+            ``"online"`` knows its kind of task and learns within an episode: nothing is trained.
+        home: Id of an env that it acts in, for what cannot act in any; else ``""``.
         testing: Fields of its config that make a run of 512 env steps one of seconds.
     """
 
-    kind: Literal["learner", "planner"]
+    kind: Literal["learner", "planner", "online"]
+    home: str = ""
     testing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 

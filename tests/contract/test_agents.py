@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import gymnasium as gym
@@ -12,10 +13,12 @@ from gymnasium.vector.utils import batch_space
 
 import operant
 from operant import agents
+from operant.agents.base import Player
 
 ENV = "SparseKey-5x5-v0"
 LEARNERS = agents.list_agents("learner")
 PLANNERS = agents.list_agents("planner")
+ONLINE = agents.list_agents("online")
 ACTIONS = {
     "discrete": gym.spaces.Discrete(3),
     "multi-discrete": gym.spaces.MultiDiscrete([2, 3]),
@@ -47,7 +50,7 @@ def _same(one, other):
 
 
 def test_every_row_learns_or_plans() -> None:
-    assert sorted(LEARNERS + PLANNERS) == operant.list_agents()
+    assert sorted(LEARNERS + PLANNERS + ONLINE) == operant.list_agents()
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -128,3 +131,68 @@ def test_planner_is_optimal_in_the_env(name: str) -> None:
     length = env.unwrapped.oracle().solution_length
     plan = agents.registry().load(name)(mdp, gamma=0.9)
     assert plan.start_value == pytest.approx(0.9 ** (length - 1), abs=1e-9)
+
+
+# ---- online algorithms, in the env that they are made for -------------------------------------
+
+
+def _home(name: str, rows: int = 3):
+    home = agents.agent_row(name).home
+    return gym.make_vec(home, num_envs=rows, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def _online(name: str, seed: int = 3):
+    return agents.make_agent(name, _home(name), seed=seed, **agents.agent_row(name).testing)
+
+
+def _episode(policy, env, *, deterministic: bool):
+    """Return the actions of 60 steps from seed 5 on."""
+    player, taken = Player(policy, env.num_envs), []
+    obs, _ = env.reset(seed=5)
+    with policy.sampling(1):
+        for _ in range(60):
+            taken.append(player.act(obs, deterministic=deterministic))
+            assert all(env.single_action_space.contains(action) for action in taken[-1])
+            obs, _, terminated, truncated, _ = env.step(taken[-1])
+            player.forget(terminated | truncated)
+    return np.array(taken)
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_online_algorithm_plays_in_its_home_and_can_be_exported(name: str) -> None:
+    agent = _online(name)
+    assert agent.id == name
+    arrays, meta = agent.policy_state()
+    spaces = agent.env.single_observation_space, agent.env.single_action_space
+    policy = agents.load_policy(arrays, json.loads(json.dumps(meta)), *spaces)
+    for deterministic in (True, False):
+        taken = _episode(agent, agent.env, deterministic=deterministic)
+        assert deterministic or len(np.unique(taken)) > 1  # it tries more than one thing
+        again = _episode(policy, agent.env, deterministic=deterministic)
+        assert np.array_equal(taken, again)
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_online_algorithm_has_the_interface_of_a_learner(name: str) -> None:
+    agent = _online(name)
+    agent.learn(300)
+    assert agent.num_steps >= 300
+    assert agent.config.to_json() != agents.make_config(name).to_json()  # testing size
+    arrays, meta = agent.training_state()
+    twin = _online(name)
+    twin.load_training_state(arrays, json.loads(json.dumps(meta)))
+    assert twin.num_steps == agent.num_steps
+    obs, _ = agent.env.reset(seed=0)
+    for deterministic in (True, False):
+        actions = agent.act(obs, deterministic=deterministic)
+        assert np.array_equal(actions, twin.act(obs, deterministic=deterministic))
+    other = _online(name, seed=4)
+    with pytest.raises(ValueError, match="seed"):
+        other.load_training_state(arrays, meta)
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_online_algorithm_refuses_other_envs(name: str) -> None:
+    env = gym.make_vec(ENV, num_envs=2, autoreset_mode=AutoresetMode.SAME_STEP)
+    with pytest.raises(ValueError, match="space"):
+        agents.make_agent(name, env)

@@ -1,0 +1,1 @@
+"""Bandits: arms with hidden payoffs, classic ones and ones that remember; one file per world."""
