@@ -102,6 +102,7 @@ print(json.dumps([known, operant.list_suites()]))
     ("listing", "extras"),
     [
         ("envs", {"nethack", "mujoco"}),
+        ("games", {"multiagent"}),
         ("suites", {"nethack", "mujoco"}),
         ("designs", set()),
         ("agents", set()),
@@ -110,6 +111,7 @@ print(json.dumps([known, operant.list_suites()]))
 def test_everything_is_listed_with_the_command_for_what_is_missing(bare, listing, extras) -> None:
     registry = {
         "envs": operant.list_envs,
+        "games": operant.list_games,
         "suites": operant.list_suites,
         "designs": operant.list_designs,
         "agents": operant.list_agents,

@@ -18,12 +18,13 @@ from typing import Any
 
 import operant
 from operant import agents, benchmarks
+from operant.envs import multiagent
 from operant.errors import MissingExtraError
 from operant.registry import Row
 from operant.types import Card
 
 API_PAGES = {
-    "core": ("errors", "registry", "seeding", "tabular", "testing", "types"),
+    "core": ("errors", "games", "lsd", "registry", "seeding", "tabular", "testing", "types"),
     "envs": ("envs",),
     "reward_design": ("reward_design",),
     "agents": ("agents",),
@@ -192,6 +193,20 @@ def section(row: Row, facts: list[list[Any]]) -> str:
     )
 
 
+def game_section(row: Any) -> str:
+    """Return the section of one game: how it is played, and what states its rules."""
+    rules = row.rules_entry_point.replace(":", ".")
+    facts = [
+        ["interface", "PettingZoo's " + {"aec": "AEC", "parallel": "parallel"}[row.interface]],
+        ["players", row.players or "an argument"],
+        ["batched form", show(bool(row.batch_entry_point))],
+        ["defaults", settings(row)],
+        ["tags", show(row.tags)],
+        ["rules", f"{{py:obj}}`{rules}`" if rules else link(row)],
+    ]
+    return f"## {row.id}\n\n{sentence(row.summary)}\n\n{table(['', ''], facts)}\n"
+
+
 def design_section(row: Row) -> str:
     """Return the section of one design: what it promises and what it reads."""
     design = operant.make_design(row.id)
@@ -227,8 +242,14 @@ def suite_section(row: Row) -> str:
 
 
 def catalogue_pages() -> dict[str, str]:
-    """Return the pages of the four registries by path."""
+    """Return the pages of the five registries by path."""
     pages = env_pages()
+    played = "".join(game_section(row) for row in multiagent.games())
+    pages["games.md"] = (
+        "# Games\n\nWorlds of several agents. `multiagent.make(id)` builds a PettingZoo env, "
+        "`multiagent.make_batch(id, N)` N of them in arrays; see "
+        f"{{py:mod}}`operant.envs.multiagent`.\n\n{played}"
+    )
     pages["designs.md"] = "# Reward designs\n\n" + (
         "The facts of a design are those of {py:class}`~operant.reward_design.base.DesignSpec`.\n\n"
     )

@@ -29,6 +29,7 @@ __all__ = [
     "list_agents",
     "list_designs",
     "list_envs",
+    "list_games",
     "list_suites",
     "make_design",
     "shape",
@@ -40,6 +41,13 @@ _envs.register_all()
 def list_envs() -> list[str]:
     """Return the Gymnasium ids this package registers, sorted."""
     return _envs.registry().ids()
+
+
+def list_games() -> list[str]:
+    """Return the ids of the worlds of several agents, sorted; see ``operant.envs.multiagent``."""
+    from operant.envs import multiagent
+
+    return multiagent.games().ids()
 
 
 def list_designs() -> list[str]:

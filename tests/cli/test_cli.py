@@ -47,7 +47,7 @@ def only_run(root: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("command", ["envs", "designs", "agents", "suites"])
+@pytest.mark.parametrize("command", ["envs", "games", "designs", "agents", "suites"])
 def test_listings_name_every_id(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--json"]) == OK
     listed = {row["id"] for row in json.loads(capsys.readouterr().out)}

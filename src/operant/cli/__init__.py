@@ -48,6 +48,7 @@ def commands() -> dict[str, Callable[..., int]]:
         "reward show": reward_show.show,
         "reward retrain": reward_show.retrain,
         "envs": catalogue.envs,
+        "games": catalogue.games,
         "designs": catalogue.designs,
         "agents": catalogue.agents,
         "suites": catalogue.suites,

@@ -1,8 +1,9 @@
-"""``operant envs``, ``designs``, ``agents``, ``suites``: what there is, and one in detail."""
+"""``operant envs``, ``games``, ``designs``, ``agents``, ``suites``: what there is, and details."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
 from typing import Annotated, Any
@@ -59,6 +60,25 @@ def envs(name: Name = "", json: bool = False) -> int:
     ]
     table("\nfeatures", ("name", "type", "range", "unit", "privileged", "meaning"), rows)
     return 0
+
+
+def games(name: Name = "", json: bool = False) -> int:
+    """List the worlds of several agents, or show one with its rules.
+
+    Args:
+        name: An id.
+        json: Print JSON.
+    """
+    from operant.envs import multiagent
+
+    registry = multiagent.games()
+    if not name:
+        return _list("games", registry, json)
+    row: Any = registry[name]
+    rules, _, told = row.rules_entry_point.partition(":")
+    documented = getattr(importlib.import_module(rules), told) if rules else registry.load(name)
+    facts = {"interface": row.interface, "players": row.players or "as an argument says"}
+    return _detail(row, documented, {**facts, **row.kwargs}, json)
 
 
 def designs(name: Name = "", json: bool = False) -> int:
