@@ -1,0 +1,1 @@
+"""Agents for games of several players: exact solvers, self-play, and what to judge them by."""

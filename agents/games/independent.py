@@ -1,0 +1,147 @@
+"""PPO for games in which all act at once: a learner per player, or one for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import BrokenBarrierError
+
+import numpy as np
+
+from operant.agents.base import Array, Arrays, Json
+from operant.agents.games.simultaneous import PlayerRows, Rendezvous, SharedRows
+from operant.agents.native.config import PPOConfig
+from operant.agents.native.policy import computing
+from operant.agents.native.ppo import PPOAgent
+from operant.arrays import section
+from operant.games import SimultaneousBatch
+from operant.seeding import SeedTree
+from operant.types import Int
+
+
+def shared_ppo(
+    batch: SimultaneousBatch,
+    *,
+    config: PPOConfig | None = None,
+    seed: int = 0,
+    roles: bool = True,
+) -> PPOAgent:
+    """Return a PPO agent whose one policy plays all players.
+
+    Args:
+        batch: N games.
+        config: Hyper-parameters; a rollout has ``n_steps * N * P`` transitions.
+        seed: Root of everything random.
+        roles: True to tell the policy which player it is; needed where players that see the same
+            should do different things.
+    """
+    return PPOAgent(SharedRows(batch, roles=roles), config=config, seed=seed)
+
+
+class IndependentPPO:
+    """A PPO agent per player: each sees the others as part of the world.
+
+    Attributes:
+        agents: The learners, by player.
+
+    Source: Multi-Agent Reinforcement Learning: Independent vs. Cooperative Agents (Tan, 1993); Is
+    Independent Learning All You Need in the StarCraft Multi-Agent Challenge? (de Witt et al.,
+    2020).
+    """
+
+    def __init__(
+        self, batch: SimultaneousBatch, *, config: PPOConfig | None = None, seed: int = 0
+    ) -> None:
+        """Build a learner per player; the games start at the first :meth:`learn`.
+
+        Args:
+            batch: N games.
+            config: Hyper-parameters of each learner; a rollout has ``n_steps * N`` transitions.
+            seed: Root of everything random; the learners' own seeds are drawn from it.
+        """
+        tree = SeedTree(seed).child("independent")
+        self._meeting = Rendezvous(batch)
+        self.agents = [
+            PPOAgent(PlayerRows(self._meeting, p), config=config, seed=tree.seed(f"player {p}"))
+            for p in range(batch.players)
+        ]
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the games trained on so far, summed over games, not over players."""
+        return self.agents[0].num_steps
+
+    def learn(
+        self, total_steps: int, on_rollout: Callable[[IndependentPPO], bool | None] | None = None
+    ) -> None:
+        """Train until ``num_steps >= total_steps``; see :meth:`operant.agents.base.Agent.learn`.
+
+        Raises:
+            Exception: What a learner or the games raise; the games start anew afterwards.
+        """
+        with (
+            computing(self.agents[0].config.threads),
+            ThreadPoolExecutor(len(self.agents)) as threads,
+        ):
+            while on_rollout is None or on_rollout(self) is not False:
+                if self.num_steps >= total_steps:
+                    return
+                tasks = [threads.submit(self._one, agent, total_steps) for agent in self.agents]
+                self._settle(tasks)
+
+    def _one(self, agent: PPOAgent, total_steps: int) -> None:
+        """Collect and train on one rollout of a player's."""
+        more = iter((True, False))
+        try:
+            agent.learn(total_steps, lambda _: next(more))
+        except BaseException:
+            self._meeting.leave()
+            raise
+
+    def _settle(self, tasks: list[Future[None]]) -> None:
+        """Wait for all, and raise what went wrong, not what that broke for the others."""
+        errors = [error for task in tasks if (error := task.exception()) is not None]
+        if not errors:
+            return
+        self._meeting.renew()
+        for agent in self.agents:  # they may have stopped at different steps
+            agent.collector.renew()
+        raise min(errors, key=lambda error: isinstance(error, BrokenBarrierError))
+
+    def act(self, obs: Array, *, deterministic: bool) -> Int:
+        """Choose an action for all players, (B, P).
+
+        Args:
+            obs: (B, P, ...) what they see.
+            deterministic: True for the mode of the policies, False to sample from them.
+        """
+        columns = [
+            agent.act(obs[:, player], deterministic=deterministic)
+            for player, agent in enumerate(self.agents)
+        ]
+        return np.stack(columns, 1).astype(np.int64)
+
+    def training_state(self) -> tuple[Arrays, Json]:
+        """Return everything needed to continue bit for bit; see :class:`Agent`."""
+        states = [agent.training_state() for agent in self.agents]
+        arrays = {
+            f"{player}/{name}": array
+            for player, (part, _) in enumerate(states)
+            for name, array in part.items()
+        }
+        exact = all(meta["exact_resume"] for _, meta in states)
+        return arrays, {"players": [meta for _, meta in states], "exact_resume": exact}
+
+    def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
+        """Continue from what :meth:`training_state` returned.
+
+        Raises:
+            ValueError: If it is of other learners.
+        """
+        if len(meta["players"]) != len(self.agents):
+            raise ValueError(
+                f"the training state has {len(meta['players'])} players, these are "
+                f"{len(self.agents)}"
+            )
+        for player, agent in enumerate(self.agents):
+            agent.load_training_state(section(arrays, str(player)), meta["players"][player])

@@ -1,0 +1,396 @@
+"""Self-play PPO on games whose perfect play is known: how near it comes, and what RAE is worth.
+
+``python -m operant.benchmarks.studies.selfplay --out FOLDER`` trains five seeds on Kuhn poker and
+on tic-tac-toe, judges them exactly, measures the variance of the policy gradient under three
+advantages, and writes tables, drawings and the numbers behind them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from operant.agents.games.best_response import exploitability, mixture
+from operant.agents.games.gradient_variance import gradient_variances
+from operant.agents.games.minimax import Minimax
+from operant.agents.games.policies import NetworkSeat, Seat, state_policy, tree_policy
+from operant.agents.games.self_play import SelfPlay, SelfPlayConfig
+from operant.agents.games.sequence_form import SequenceForm
+from operant.benchmarks.report.theme import LIGHT
+from operant.benchmarks.studies.plots import small_png
+from operant.envs import multiagent
+from operant.types import Float
+
+KUHN, TIC_TAC_TOE = "KuhnPoker-v0", "TicTacToe-v0"
+EVALUATIONS = 40
+MEASURED = 3
+"""Trainings of each game in which the variance is measured, at most."""
+METHODS = ("rae", "global", "gae")
+LABELS = {"rae": "one mean per role (RAE)", "global": "one mean for all", "gae": "critic (GAE)"}
+
+
+def falling(start: float, end: float) -> dict[str, Any]:
+    """Return the schedule from one number to another over the whole training."""
+    return {"kind": "linear", "from": start, "to": end}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """A game, and how it is learned.
+
+    Attributes:
+        rows: Games at a time.
+        steps: Moves to learn from.
+        hyper: Fields of :class:`SelfPlayConfig`.
+        bar: What the score shall not exceed.
+        score: What it is.
+    """
+
+    rows: int
+    steps: int
+    hyper: Mapping[str, Any]
+    bar: float
+    score: str
+
+
+TASKS = {
+    KUHN: Task(
+        rows=512,
+        steps=1_500_000,
+        hyper={
+            "advantage": "gae",
+            "n_steps": 10,
+            "batch_size": 1 << 16,
+            "n_epochs": 10,
+            "learning_rate": falling(3e-3, 3e-4),
+            "temperature": falling(0.5, 0.05),
+            "net_arch": (64,),
+            "pool_share": 0.0,
+            "pool_size": 0,
+        },
+        bar=0.05,
+        score="exploitability of the average policy",
+    ),
+    TIC_TAC_TOE: Task(
+        rows=256,
+        steps=1_000_000,
+        hyper={
+            "advantage": "gae",
+            "n_steps": 32,
+            "batch_size": 2048,
+            "n_epochs": 4,
+            "learning_rate": falling(1e-3, 1e-4),
+            "temperature": falling(0.2, 0.02),
+            "net_arch": (128, 128),
+        },
+        bar=0.02,
+        score="losses against perfect play",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """What came of one training.
+
+    Attributes:
+        game: Id of the game.
+        seed: Of the agent.
+        steps: Moves learned from before each evaluation.
+        scores: Name -> one number per evaluation.
+        seconds: Of processor time, evaluations included.
+    """
+
+    game: str
+    seed: int
+    steps: list[int]
+    scores: dict[str, list[float]]
+    seconds: float
+
+    @property
+    def final(self) -> float:
+        """The last score that the bar is about."""
+        return self.scores[TASKS[self.game].score][-1]
+
+
+# ---- training -------------------------------------------------------------------------------
+
+
+def train(game: str, seed: int, share: float = 1.0) -> Training:
+    """Train once, and judge now and then.
+
+    Args:
+        game: Key of :data:`TASKS`.
+        seed: Of the agent.
+        share: Of the task's budget, in (0, 1].
+    """
+    task, start = TASKS[game], time.process_time()
+    agent = build(game, seed)
+    judge = KuhnJudge() if game == KUHN else BoardJudge()
+    total = int(share * task.steps)
+    steps: list[int] = []
+    scores: dict[str, list[float]] = {}
+
+    def look(_: Any) -> None:
+        seat = NetworkSeat(agent.policy, players=2, roles=agent.config.roles)
+        judge.see(seat)
+        if agent.num_steps >= total * len(steps) / EVALUATIONS:
+            steps.append(agent.num_steps)
+            for name, value in judge.scores(seat).items():
+                scores.setdefault(name, []).append(value)
+
+    agent.learn(total, look)
+    seconds = time.process_time() - start
+    return Training(game=game, seed=seed, steps=steps, scores=scores, seconds=seconds)
+
+
+def build(game: str, seed: int, **hyper: Any) -> SelfPlay:
+    """Return the learner of a task; ``hyper`` replaces fields of its config."""
+    task = TASKS[game]
+    config = SelfPlayConfig(**{**task.hyper, **hyper})
+    return SelfPlay(multiagent.make_batch(game, task.rows), config=config, seed=seed)
+
+
+class KuhnJudge:
+    """Exact exploitability of the last policy, and of the average of the second half of training.
+
+    The average draws one of the policies after each rollout for a whole game; realisation weights
+    make it one policy. It is the half up to now, so early and late numbers mean the same.
+    """
+
+    def __init__(self) -> None:
+        """Build the tree."""
+        self._form = SequenceForm(multiagent.tree(KUHN))
+        self._seen: list[Float] = []
+
+    def see(self, seat: Seat) -> None:
+        """Remember a policy."""
+        self._seen.append(tree_policy(seat, self._form, 2))
+
+    def scores(self, seat: Seat) -> dict[str, float]:  # noqa: ARG002
+        """Return the exploitabilities."""
+        average = mixture(self._form, self._seen[len(self._seen) // 2 :])
+        return {
+            "exploitability of the last policy": exploitability(self._form, self._seen[-1]),
+            TASKS[KUHN].score: exploitability(self._form, average),
+        }
+
+
+class BoardJudge:
+    """Exact results of tic-tac-toe against perfect play, mean over both seats.
+
+    Perfect play draws from all moves that keep the value. The policy plays its most likely move, as
+    it does when it is used; ``sampled`` is how it plays while it learns. The gap is what it loses,
+    in points, against an opponent who knows it and always finds what beats it.
+    """
+
+    def __init__(self) -> None:
+        """Solve the game."""
+        self._solved = Minimax(multiagent.states(TIC_TAC_TOE))
+
+    def see(self, seat: Seat) -> None:
+        """Remember nothing."""
+
+    def scores(self, seat: Seat) -> dict[str, float]:
+        """Return shares of games lost, and the gap."""
+        sampled = state_policy(seat, self._solved.game)
+        greedy = np.eye(sampled.shape[1])[sampled.argmax(1)]
+        solved = self._solved
+        return {
+            TASKS[TIC_TAC_TOE].score: float(np.mean([solved.loss_rate(greedy, p) for p in (0, 1)])),
+            "losses, sampled": float(np.mean([solved.loss_rate(sampled, p) for p in (0, 1)])),
+            "optimality gap": float(solved.optimality_gap(greedy).mean()),
+        }
+
+
+# ---- variance -------------------------------------------------------------------------------
+
+
+def variances(game: str, seed: int, share: float = 1.0) -> dict[str, Any]:
+    """Return the variance of the policy gradient while RAE trains, under three advantages.
+
+    All three are computed from the same games at the same parameters.
+
+    Args:
+        game: Key of :data:`TASKS`.
+        seed: Of the agent.
+        share: Of a third of the task's budget, in (0, 1].
+    """
+    agent = build(game, seed, advantage="rae", pool_share=0.0)
+    total, points = int(share * TASKS[game].steps / 3), 5
+    found: dict[str, Any] = {"game": game, "seed": seed, "steps": [], "roles": []}
+    found |= {method: [] for method in METHODS}
+    for point in range(points):
+        agent.learn(max(1, total * point // (points - 1)))
+        told = gradient_variances(agent)
+        found["steps"].append(agent.num_steps)
+        found["roles"].append(agent.baseline.values.tolist())
+        for method in METHODS:
+            found[method].append(told[method])
+    return found
+
+
+# ---- report ---------------------------------------------------------------------------------
+
+
+def training_table(trainings: Sequence[Training]) -> str:
+    """Return the final scores as Markdown: the mean over seeds, the best and the worst."""
+    lines = ["| game | score | mean | seeds | bar |", "| --- | --- | --- | --- | --- |"]
+    for game, task in TASKS.items():
+        mine = [run for run in trainings if run.game == game]
+        for name in mine[0].scores if mine else ():
+            values = [run.scores[name][-1] for run in mine]
+            bar = f"<= {task.bar:g}" if name == task.score else ""
+            seeds = ", ".join(f"{value:.4f}" for value in values)
+            lines.append(f"| {game} | {name} | {np.mean(values):.4f} | {seeds} | {bar} |")
+    return "\n".join(lines)
+
+
+def variance_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the variances as Markdown, relative to one mean for all roles."""
+    head = "| game | moves | value of the roles | " + " | ".join(LABELS[m] for m in METHODS) + " |"
+    lines = [head, "| --- " * (3 + len(METHODS)) + "|"]
+    for game in TASKS:
+        mine = [run for run in found if run["game"] == game]
+        for point in range(len(mine[0]["steps"]) if mine else 0):
+            base = np.array([run["global"][point] for run in mine])
+            shares = [np.mean([run[m][point] for run in mine] / base) for m in METHODS]
+            roles = np.mean([run["roles"][point] for run in mine], 0)
+            cells = [f"{share:.3f}" for share in shares]
+            values = ", ".join(f"{value:+.2f}" for value in roles)
+            lines.append(
+                f"| {game} | {mine[0]['steps'][point]:,} | {values} | {' | '.join(cells)} |"
+            )
+    return "\n".join(lines)
+
+
+def draw_trainings(trainings: Sequence[Training]) -> bytes:
+    """Return the scores over training as PNG, a panel per game, a line per seed."""
+    panels = [_score_panel([r for r in trainings if r.game == game], game) for game in TASKS]
+    return small_png(alt.hconcat(*panels).resolve_scale(color="independent"))
+
+
+def draw_variances(found: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the variances as PNG, a panel per game, relative to one mean for all roles."""
+    panels = [_variance_panel([r for r in found if r["game"] == game], game) for game in TASKS]
+    return small_png(alt.hconcat(*panels))
+
+
+def _score_panel(trainings: Sequence[Training], game: str) -> Any:
+    task = TASKS[game]
+    points = [
+        {"step": step, "value": value, "score": name, "seed": run.seed}
+        for run in trainings
+        for name, values in run.scores.items()
+        for step, value in zip(run.steps, values, strict=True)
+    ]
+    names = list(trainings[0].scores)
+    colour = alt.Color(
+        "score:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=list(LIGHT.series[: len(names)])),
+        legend=alt.Legend(orient="bottom", labelLimit=260, columns=1, symbolOpacity=1),
+    )
+    base = alt.Chart(alt.InlineData(values=points)).encode(
+        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)), color=colour
+    )
+    y = alt.Y("value:Q", title="")
+    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
+    thick = base.mark_line(strokeWidth=2).encode(y="mean(value):Q")
+    rule = alt.Chart(alt.InlineData(values=[{"value": task.bar}]))
+    bar = rule.mark_rule(color=LIGHT.rule, strokeDash=[4, 3]).encode(y="value:Q")
+    return alt.layer(bar, thin, thick).properties(title=game, width=330, height=220)
+
+
+def _variance_panel(found: Sequence[Mapping[str, Any]], game: str) -> Any:
+    points = [
+        {
+            "step": step,
+            "value": run[method][point] / run["global"][point],
+            "method": LABELS[method],
+            "seed": run["seed"],
+        }
+        for run in found
+        for method in METHODS
+        for point, step in enumerate(run["steps"])
+    ]
+    domain = [LABELS[method] for method in METHODS]
+    base = alt.Chart(alt.InlineData(values=points)).encode(
+        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)),
+        color=alt.Color(
+            "method:N",
+            title=None,
+            scale=alt.Scale(domain=domain, range=list(LIGHT.series[:3])),
+            legend=alt.Legend(orient="bottom", labelLimit=200, symbolOpacity=1),
+        ),
+    )
+    y = alt.Y("value:Q", title="variance of the gradient, relative", scale=alt.Scale(zero=False))
+    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
+    thick = base.mark_line(strokeWidth=2, point=True).encode(y="mean(value):Q")
+    return alt.layer(thin, thick).properties(title=game, width=330, height=220)
+
+
+def study(seeds: int, share: float, jobs: int) -> tuple[list[Training], list[dict[str, Any]]]:
+    """Train and measure everything.
+
+    Args:
+        seeds: Trainings of each game, >= 1.
+        share: Of the budget, in (0, 1].
+        jobs: Processes.
+    """
+    work: list[tuple[Callable[[str, int, float], Any], str, int]] = [
+        (train, game, seed) for game in reversed(TASKS) for seed in range(seeds)
+    ]
+    few = min(seeds, MEASURED)
+    work += [(variances, game, seed) for game in reversed(TASKS) for seed in range(few)]
+    results = []
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for task in [pool.submit(do, game, seed, share) for do, game, seed in work]:
+            results.append(task.result())
+            sys.stderr.write(f"{len(results)} of {len(work)}: {_told(results[-1])}\n")
+    count = len(TASKS) * seeds
+    return results[:count], results[count:]
+
+
+def _told(result: Any) -> str:
+    if isinstance(result, Training):
+        return f"{result.game}, seed {result.seed}: {TASKS[result.game].score} {result.final:.4f}"
+    return f"{result['game']}, seed {result['seed']}: variance measured"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the study and write ``selfplay.json``, ``selfplay.md`` and two drawings."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="trainings of each game")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the training budget")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--out", type=Path, default=Path("results/selfplay"), help="folder to fill")
+    options = parser.parse_args(arguments)
+    if options.seeds < 1 or not 0 < options.share <= 1 or options.jobs < 1:
+        parser.error("--seeds and --jobs must be >= 1, and --share lie in (0, 1]")
+    options.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    start = time.perf_counter()
+    trainings, found = study(options.seeds, options.share, options.jobs)
+    report = {"trainings": [dataclasses.asdict(run) for run in trainings], "variances": found}
+    (options.out / "selfplay.json").write_text(json.dumps(report))
+    (options.out / "selfplay_training.png").write_bytes(draw_trainings(trainings))
+    (options.out / "selfplay_variance.png").write_bytes(draw_variances(found))
+    tables = f"{training_table(trainings)}\n\n{variance_table(found)}\n"
+    (options.out / "selfplay.md").write_text(tables)
+    wall, used = time.perf_counter() - start, sum(run.seconds for run in trainings)
+    sys.stdout.write(f"{tables}\n{wall:.0f} s in all, {used:.0f} s of processor for training\n")
+
+
+if __name__ == "__main__":
+    main()
