@@ -10,6 +10,9 @@ import numpy as np
 
 from operant.types import Bool, Float, Int
 
+_SUCCESS: Float = np.zeros(0)
+"""Stands for the successes of a table whose scores are not given."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EvalTable:
@@ -39,11 +42,11 @@ class EvalTable:
     discounted_designed_return: Float
     length: Int
     success: Bool
-    score: Float = None  # type: ignore[assignment]  # never None once it is built
+    score: Float = dataclasses.field(default_factory=lambda: _SUCCESS)
 
     def __post_init__(self) -> None:
         """Check the columns."""
-        if self.score is None:
+        if self.score is _SUCCESS:
             object.__setattr__(self, "score", np.asarray(self.success, np.float64))
         for field in dataclasses.fields(self):
             column = getattr(self, field.name)
