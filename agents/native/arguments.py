@@ -19,7 +19,13 @@ FIELDS = tuple(field.name for field in dataclasses.fields(PPOConfig))
 POLICIES = ("MlpPolicy", "MultiInputPolicy")
 """Names of policies; both build the network that the config describes."""
 _ACTIVATIONS: dict[Any, str] = {nn.Tanh: "tanh", nn.ReLU: "relu"}
-_NETWORK = ("net_arch", "activation_fn", "ortho_init", "share_features_extractor")
+_NETWORK = (
+    "net_arch",
+    "activation_fn",
+    "log_std_init",
+    "ortho_init",
+    "share_features_extractor",
+)
 
 
 def config_from(arguments: Mapping[str, Any], ours: Mapping[str, Any]) -> PPOConfig:
@@ -69,6 +75,8 @@ def network_fields(policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
                 f"{getattr(function, '__name__', function)!r}"
             )
         fields["activation"] = _ACTIVATIONS[function]
+    if "log_std_init" in policy_kwargs:
+        fields["log_std_init"] = float(policy_kwargs["log_std_init"])
     if "ortho_init" in policy_kwargs:
         fields["ortho_init"] = bool(policy_kwargs["ortho_init"])
     return fields  # share_features_extractor: the encoder has no parameters that could be shared

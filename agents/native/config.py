@@ -66,6 +66,8 @@ class PPOConfig(AgentConfig):
         net_arch: Units per hidden layer, or ``{"pi": [...], "vf": [...]}``.
         activation: ``"tanh"`` or ``"relu"``.
         share_features: True for one trunk under policy and values; ``net_arch`` is then one list.
+        log_std_init: Log deviation of a Gaussian policy before training. Where effort costs more
+            than staying alive pays, wide noise (0) teaches to end an episode early.
         ortho_init: True for orthogonal initial weights, False for uniform ones.
         encoder: ``"flat"`` feeds entries of small-integer Boxes as numbers, ``"onehot"`` as one-hot
             vectors; see :class:`operant.agents.native.encoder.Encoder`.
@@ -113,6 +115,7 @@ class PPOConfig(AgentConfig):
     net_arch: tuple[int, ...] | Mapping[str, list[int]] = (64, 64)
     activation: Literal["tanh", "relu"] = "tanh"
     share_features: bool = False
+    log_std_init: float = 0.0
     ortho_init: bool = True
     encoder: Literal["onehot", "flat"] = "flat"
     normalize_obs: bool = False
@@ -142,6 +145,7 @@ class PPOConfig(AgentConfig):
         check_range("gae_lambda", self.gae_lambda, 0.0, 1.0)
         check_range("ent_coef", self.ent_coef, 0.0)
         check_range("vf_coef", self.vf_coef, 0.0)
+        check_range("log_std_init", self.log_std_init, -20.0, 2.0)
         for name in ("clip_range_vf", "max_grad_norm", "target_kl"):
             value = getattr(self, name)
             if not (value is None and name != "max_grad_norm"):

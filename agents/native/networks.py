@@ -64,7 +64,8 @@ class ActorCritic(nn.Module):
         )
         self.action_net = Linear((pi or (inputs,))[-1], outputs)
         self.value_net = Linear((vf or (inputs,))[-1], streams)
-        self.log_std = nn.Parameter(torch.zeros(outputs)) if gaussian else None
+        wide = torch.full((outputs,), config.log_std_init)
+        self.log_std = nn.Parameter(wide) if gaussian else None
         for trunk in self.mlp_extractor.values():
             _draw(trunk, math.sqrt(2), config, generator)
         _draw(self.action_net, 0.01, config, generator)

@@ -14,11 +14,14 @@ CONTROL = AgentEntry(
         "n_epochs": 8,
         "learning_rate": {"kind": "linear", "from": 1e-3, "to": 0.0},
         "normalize_obs": True,
+        "log_std_init": -2.0,
     },
 )
 """Continuous control. Observations are normalised inside the network, whose moments a scored policy
 brings along: statistics in a wrapper around the training env would be missing where a run is
-scored. Rewards stay as they are, for the same reason and because they are what is studied."""
+scored. Actions begin with little noise: with a deviation of 1, effort costs an ant more than staying
+alive pays, and it learns to fall. Rewards stay as they are, for the first reason and because they
+are what is studied."""
 
 NETHACK_ROWS = 16
 NETHACK = AgentEntry(

@@ -51,6 +51,7 @@ class KuhnPoker(GameRules[Hand]):
         After a fold, a call or two checks.
     Game value:
         -1/18 for the first player. There are 12 information sets.
+
     Source: A simplified two-person poker (Kuhn, 1950); the observation is that of OpenSpiel.
     """
 

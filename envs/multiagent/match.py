@@ -47,9 +47,11 @@ class KuhnMatch(GameRules[Standing]):
         At the end of the match 1 for the winner and -1 for the loser, 0 for both in a draw.
     Termination:
         After the last round; a lead that cannot be lost any more does not end a match.
+
     Source: SPIRAL: self-play on zero-sum games (Liu et al., 2025) and TextArena for the match.
+
     Deviation: players do not see cards that were shown in rounds that are over, which tell nothing
-        about the next ones.
+    about the next ones.
     """
 
     rounds: int = 3

@@ -55,6 +55,7 @@ class TicTacToe(GameRules[Board]):
         At the end 1 for the winner and -1 for the loser, 0 for both in a draw.
     Termination:
         After a win, or when the board is full.
+
     Source: PettingZoo's tictactoe_v3 for the observation; rules are folklore.
     """
 

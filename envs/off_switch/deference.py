@@ -78,7 +78,7 @@ def positive_part(mean: npt.ArrayLike, sigma: npt.ArrayLike) -> Float:
 
 
 def value_of_waiting(mean: npt.ArrayLike, sigma: float, beta: float = 0.0) -> Float:
-    """Return E[U P(allowed | U)], to about 1e-12 (times the larger of |mean| and sigma).
+    """Return E[U P(allowed | U)], to about 1e-12 (times the larger of sigma and the mean's size).
 
     Args:
         mean: Of the robot's belief, any shape.

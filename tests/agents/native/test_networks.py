@@ -155,3 +155,12 @@ def test_weights_that_do_not_fit_are_named(change) -> None:
         arrays["action_net.bias"] = bias.astype(np.float64)
     with pytest.raises(ValueError, match=r"'action_net.bias' should be \(\(3,\), 'float32'\), got"):
         fill_module(network(), arrays)
+
+
+def test_deviations_begin_where_they_are_told() -> None:
+    space = gym.spaces.Dict(x=gym.spaces.Box(-1, 1, (2,)))
+    wide = network(space=space, gaussian=True, log_std_init=-2.0).log_std
+    assert wide.tolist() == [-2.0] * 3
+    assert network(space=space, gaussian=True).log_std.tolist() == [0.0] * 3
+    with pytest.raises(ValueError, match=r"log_std_init must lie in \[-20, 2\], got 3.0"):
+        PPOConfig(log_std_init=3.0)

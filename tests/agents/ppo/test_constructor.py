@@ -53,11 +53,13 @@ def test_every_hyper_parameter_reaches_the_agent(walk) -> None:
         "encoder": "onehot",
     }
     network = {"net_arch": {"pi": [4]}, "activation_fn": nn.ReLU, "ortho_init": False}
+    network["log_std_init"] = -1.5
     model = PPO("MlpPolicy", walk(), policy_kwargs=network, seed=7, device="cpu", **given)
     config = model.agent.config
     assert {name: getattr(config, name) for name in given} == given
     assert (config.net_arch, config.activation) == ({"pi": [4], "vf": []}, "relu")
     assert (config.ortho_init, config.device, model.seed) == (False, "cpu", 7)
+    assert config.log_std_init == -1.5
     assert given.keys() | {"net_arch", "activation", "ortho_init", "device"} <= set(FIELDS)
     assert model.n_steps == 8
     assert model.gae_lambda == 0.7
