@@ -19,9 +19,9 @@ CONTROL = AgentEntry(
 )
 """Continuous control. Observations are normalised inside the network, whose moments a scored policy
 brings along: statistics in a wrapper around the training env would be missing where a run is
-scored. Actions begin with little noise: with a deviation of 1, effort costs an ant more than staying
-alive pays, and it learns to fall. Rewards stay as they are, for the first reason and because they
-are what is studied."""
+scored. Actions begin with little noise: with a deviation of 1, effort costs an ant more than it is
+paid for staying alive, and it learns to fall. Rewards stay as they are, for the first reason and
+because they are what is studied."""
 
 NETHACK_ROWS = 16
 NETHACK = AgentEntry(
