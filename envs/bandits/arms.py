@@ -134,7 +134,7 @@ def bandit_card(
 ) -> Card:
     """Return a card of a bandit world."""
     action = (
-        f"Discrete({world.arms}): the arm to pull"
+        f"Discrete({world.arms}): {', '.join(f'arm {n}' for n in range(world.arms))}"
         if world.arms
         else "Box(-1, 1, (1,)): a, for the point (a + 1) / 2"
     )

@@ -76,14 +76,14 @@ class BanditLipschitz(BanditWorld):
             env_id,
             oracle="upper_bound",
             description=(
-                "Every point of [0, 1] pays 1 with a hidden probability: "
+                "Points of an interval are good with a hidden probability: "
                 f"{TOP:g} at the best point, and less by {self.slope:g} times the distance from it"
                 + (f", with {self._bumps - 1} lower tops beside" if self._bumps > 1 else "")
                 + f". Choose a point in each of {self.max_steps} rounds."
             ),
             reward="1 or 0, drawn with the mean of the chosen point",
             source="Introduction to Multi-Armed Bandits (Slivkins, 2019), chapter 4.",
-            success=f"the last point pays at most {NEAR:g} less than the best one on average",
+            success=f"the last point's probability is at most {NEAR:g} below the best one's",
         )
 
     def oracle(self, row: int) -> Oracle:

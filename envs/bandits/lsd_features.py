@@ -122,7 +122,7 @@ def lsd_card(
         )
     else:
         runs = "1 after a play, wherever it was"
-    none = f"; {rules.K} lets the round pass" if rules.allow_none else ""
+    names = [f"arm {n}" for n in range(rules.K)] + ["none"] * rules.allow_none
     best = "the best schedule" if exact else "an upper bound on any schedule"
     return Card(
         id=env_id,
@@ -134,13 +134,13 @@ def lsd_card(
             "regret (its sum over the episode)."
         ),
         observation=_OBSERVED[observe],
-        action=f"Discrete({rules.actions}): 0 to {rules.K - 1} play an arm{none}",
+        action=f"Discrete({rules.actions}): {', '.join(names)}",
         reward=f"{_NOISES[noise].format(sigma=sigma)} of the arm at its tau; 0 without a play",
         termination="never",
         truncation=f"after {max_steps} rounds",
         success=(
-            f"in round {horizon}: the means of all actions add up to {success:.0%} or more of what "
-            f"{best} earns in {horizon} rounds from {'ones' if init == 'one' else 'rested arms'}"
+            f"in round {horizon}: the means of all actions add up to {success:.0%} or more of the "
+            f"sum of {best} in {horizon} rounds from {'ones' if init == 'one' else 'rested arms'}"
         ),
         metric="regret",
         oracle="exact" if exact else "upper_bound",

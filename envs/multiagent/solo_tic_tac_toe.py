@@ -26,7 +26,8 @@ class SoloTicTacToe(TableSolo):
         "description": "Two players take cells of a 3 x 3 board in turns; three in a row win. "
         "The other player is {opponent}.",
         "observation": "Box(0, 1, (3, 3, 2), int8): own marks, the other's marks",
-        "action": "Discrete(9): the cell, row by row",
+        "action": "Discrete(9): top left, top, top right, left, centre, right, bottom left, "
+        "bottom, bottom right",
         "reward": "1 for a win, -1 for a loss, 0 for a draw, with the last move",
         "source": "folklore; the observation is that of PettingZoo",
     }

@@ -22,6 +22,9 @@ from operant.reward_design.llm.task.spec import Element, ObsView, TaskSpec
 from operant.reward_design.llm.vectors import vector_size
 from operant.types import Card
 
+NAMED = 100
+"""Most actions that have a name each."""
+
 
 class ViewError(OperantError, ValueError):
     """What is declared of a world is not what it shows; says which number differs."""
@@ -78,7 +81,7 @@ def view_of(env: gym.Env[Any, Any]) -> ObsView:
     about_obs = "" if wrapped else documented.get("observation space", "")
     about_action = documented.get("action space", "")
     if card is not None:
-        names = _listed(card.action)
+        names = _listed(card.action, acts)
     else:
         names = numbered_items(about_action, _choices(acts))
     return ObsView(
@@ -139,7 +142,7 @@ def _check_card(card: Card, seen: gym.Space[Any], acts: gym.Space[Any]) -> None:
     declared = re.match(r"Discrete\((\d+)\)", card.action)
     if declared and int(declared[1]) != _choices(acts):
         raise ViewError(f"the card of {card.id} says {declared[0]} of the actions, the env {acts}")
-    names = _listed(card.action)
+    names = _listed(card.action, acts)
     if names and len(names) != _choices(acts):
         raise ViewError(f"the card of {card.id} lists {len(names)} actions, the env has {acts}")
     leaves = seen.spaces if isinstance(seen, spaces.Dict) else {"Box": seen}
@@ -152,10 +155,13 @@ def _check_card(card: Card, seen: gym.Space[Any], acts: gym.Space[Any]) -> None:
             )
 
 
-def _listed(words: str) -> tuple[str, ...]:
-    """Return the names in ``"Discrete(3): left, right, pick; ..."``; vectors have none."""
+def _listed(words: str, acts: gym.Space[Any]) -> tuple[str, ...]:
+    """Return the names in ``"Discrete(3): left, right, pick; ..."``.
+
+    Vectors have none, and neither have actions of which there are too many to name each.
+    """
     space, _, listed = words.partition(":")
-    if space.startswith("Box"):
+    if space.startswith("Box") or _choices(acts) > NAMED:
         return ()
     listed = re.sub(r"\([^)]*\)", "", re.split(r"[;.]", listed)[0])
     return tuple(name.strip() for name in listed.split(",") if name.strip())

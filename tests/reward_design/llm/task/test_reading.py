@@ -19,7 +19,7 @@ from operant.reward_design.llm.task.documentation import (
     numbered_rows,
     without_rewards,
 )
-from operant.reward_design.llm.task.reading import ViewError, check_view, task_of, view_of
+from operant.reward_design.llm.task.reading import NAMED, ViewError, check_view, task_of, view_of
 from operant.types import Card
 
 PAYS = re.compile(r"\b(reward|pays|earns|return)", re.I)
@@ -32,7 +32,8 @@ def test_every_kind_of_world_of_ours_can_be_read(env_id: str) -> None:
     assert task.goal
     assert task.max_steps
     assert not PAYS.search(task.goal + task.success + task.termination)
-    assert len(view.actions) == getattr(env.action_space, "n", 0)  # vectors have no names
+    choices = getattr(env.action_space, "n", 0)  # vectors have no names
+    assert len(view.actions) == (choices if choices <= NAMED else 0)
 
 
 @pytest.mark.parametrize("env_id", ["SparseKey-5x5-v0", "LineKey-v0", "Chain-n40-v0"])
