@@ -1,9 +1,8 @@
 """How fast are NetHack's worlds beside the plain env of NLE, with equal observations?
 
 Run ``python -m operant.benchmarks.perf.nethack``. Contenders take turns, and ratios are taken
-inside a round; see :mod:`operant.benchmarks.perf.interleave`. Single envs play the same games with
-the same random actions, step for step, resets included. The CPU time of worker processes is
-counted. Linux only, since it is read from ``/proc``.
+inside a round; see :mod:`operant.benchmarks.perf.interleave`. All play random actions, resets
+included. The CPU time of worker processes is counted. Linux only, since it is read from ``/proc``.
 """
 
 from __future__ import annotations
@@ -42,47 +41,28 @@ _STEPS = 100
 
 
 def ours(keys: Sequence[str]) -> gym.Env[Any, Any]:
-    """Build our env."""
+    """Build our env; features are computed too."""
     return gym.make(OURS, observation=keys)
 
 
 def theirs(keys: Sequence[str]) -> gym.Env[Any, Any]:
     """Build NLE's env."""
-    return gym.make(THEIRS, observation_keys=keys, render_mode=None, fix_moon_phase=True)
+    return gym.make(THEIRS, observation_keys=keys, render_mode=None)
 
 
-def begin(env: gym.Env[Any, Any], episode: int) -> None:
-    """Start an env's episode of a number, the same game in NLE's env as in ours."""
-    seeder: Any = env.unwrapped
-    if hasattr(seeder, "world"):
-        env.reset(seed=episode)
-        return
-    core, disp = np.random.default_rng(episode).integers(2**62, size=2).tolist()  # as ours draws
-    seeder.seed(core, disp, reseed=False)
-    env.reset()
-
-
-def plays(env: gym.Env[Any, Any], look: bool = False) -> Chunk:
-    """Play one env.
-
-    Args:
-        env: The env.
-        look: True to look at the features of every step.
-    """
+def plays(env: gym.Env[Any, Any]) -> Chunk:
+    """Play one env."""
     actions = np.random.default_rng(0).integers(23, size=2**14).tolist()
-    begin(env, 0)
-    at, episode = 0, 1
+    env.reset(seed=0)
+    at = 0
 
     def chunk() -> int:
-        nonlocal at, episode
+        nonlocal at
         for _ in range(_STEPS):
-            *_, terminated, truncated, info = env.step(actions[at % len(actions)])
-            if look:
-                info["features"]["known_cells"]
+            *_, terminated, truncated, _ = env.step(actions[at % len(actions)])
             at += 1
             if terminated or truncated:
-                begin(env, episode)
-                episode += 1
+                env.reset()
         return _STEPS
 
     return chunk
@@ -111,15 +91,12 @@ def resets(env: gym.Env[Any, Any], prepare: Callable[[], object] = lambda: None)
 
 def reads(env: gym.Env[Any, Any]) -> Chunk:
     """Compute all features of one screen again and again."""
-    from operant.envs.nethack.turn import STUDY, turn
-
     world: Any = env.unwrapped.world  # type: ignore[attr-defined]
     env.reset(seed=0)
-    table = world._tables[0]
 
     def chunk() -> int:
         for _ in range(_STEPS):
-            turn(table, STUDY)
+            world._read(*world._readings[0], False)
         return _STEPS
 
     return chunk
@@ -188,8 +165,6 @@ def singles() -> list[Contender]:
             (f"bare_{name}", f"{THEIRS} without wrappers: {label}", theirs(keys).unwrapped),
         ]
         made += [Contender(key, text, "env steps", timed(plays(env))) for key, text, env in rows]
-        looked, text = timed(plays(ours(keys), look=True)), f"{OURS}: {label}, features looked at"
-        made.append(Contender(f"told_{name}", text, "env steps", looked))
     spared = ours(SMALL)
     world: Any = spared.unwrapped.world  # type: ignore[attr-defined]
 
@@ -214,8 +189,6 @@ def bars(single: Rates, wall: Rates, cpu: Rates) -> list[Bar]:
         for theirs_, said, goal in (("nle", "", 1.7), ("bare", " without wrappers", None)):
             ratios = single.ratios(f"ours_{name}", f"{theirs_}_{name}")
             made.append(at_least(f"{name}_x_{theirs_}", text + said, goal, ratios))
-        looked = single.ratios(f"told_{name}", f"nle_{name}")
-        made.append(at_least(f"{name}_told", text + ", looking at features", None, looked))
     share = single.figures(lambda mine, read: 100.0 * mine / read, "ours_small", "features")
     return [
         *made,
