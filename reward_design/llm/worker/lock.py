@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -80,6 +81,8 @@ def _leave_root() -> None:
 
 def _limit(memory: int) -> None:
     """Set the limits that never change; those in force may be lower already."""
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # the host may ignore it, and that is inherited
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGXCPU])
     limits = {"AS": memory, "CPU": _LIFE_S, "NOFILE": 16, "FSIZE": 0, "NPROC": 0, "CORE": 0}
     for name, wanted in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}")

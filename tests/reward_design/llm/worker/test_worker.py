@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -170,12 +173,46 @@ def test_sources_that_do_not_get_so_far(start, source, code, line):
     assert caught.value.code in (code, others.get(code))
 
 
-def test_its_limit_of_cpu_time_is_a_reason(start, monkeypatch):
+class CpuWatch(threading.Thread):
+    """Reads, while another process computes, its limit of CPU seconds and how many it used."""
+
+    limit, used = math.inf, 0.0
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.folder = Path(f"/proc/{pid}")
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                limits = (self.folder / "limits").read_text()
+                times = (self.folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+            except OSError:  # it has ended
+                return
+            found = re.search(r"Max cpu time +(\d+)", limits)
+            self.limit = float(found[1]) if found else math.inf
+            self.used = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+            time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("of_the_host", [signal.SIG_DFL, signal.SIG_IGN])
+def test_its_limit_of_cpu_time_is_a_reason(start, monkeypatch, of_the_host):
     monkeypatch.setattr(worker_module, "_arguments", lambda _: (str(512 << 20), "1", ""))
-    # Two seconds of CPU time may take a busy machine far longer than the usual patience.
-    worker = start(HEAD + "    while True: pass", timeout_s=300.0)
-    with pytest.raises(RewardProgramError, match="used up its CPU time") as caught:
+    before = signal.signal(signal.SIGXCPU, of_the_host)  # an ignored signal is inherited
+    try:
+        worker = start(HEAD + "    while True: pass", timeout_s=50.0)
+    finally:
+        signal.signal(signal.SIGXCPU, before)
+    watch = CpuWatch(worker.pid)
+    with pytest.raises(RewardProgramError) as caught:
         worker.batch(None, [0], None, {})
+    watch.join()
+    assert watch.limit <= 4.0  # its imports and one second more, in whole seconds
+    if caught.value.code == "timeout" and watch.used > watch.limit + 5.0:
+        pytest.skip("the limit was in force, and this kernel let the process compute on")
+    assert "used up its CPU time" in str(caught.value), f"after {watch.used} s of CPU time"
     assert caught.value.code == "cpu"
 
 
