@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -231,19 +232,18 @@ class Evaluator:
         return np.asarray(found)
 
     def _plans(self) -> list[tuple[int, ...]] | None:
-        """Return an optimal action sequence per row, or None if the env has no exact oracle."""
-        env = gym.make(self._spec.env_id, **self._spec.env_kwargs)
-        oracle = getattr(env.unwrapped, "oracle", None)
-        if oracle is None:
-            return None
+        """Return an optimal action sequence per row, or None if one is not known exactly."""
         first, plans = self._tree.seed("evaluation"), []
-        for row in range(self._spec.evaluation.episodes):
-            env.reset(seed=first + row)
-            found = oracle()
-            if found.kind != "exact":
+        with closing(gym.make(self._spec.env_id, **self._spec.env_kwargs)) as env:
+            oracle = getattr(env.unwrapped, "oracle", None)
+            if oracle is None:
                 return None
-            plans.append(found.actions)
-        env.close()
+            for row in range(self._spec.evaluation.episodes):
+                env.reset(seed=first + row)
+                found = oracle()
+                if found.kind != "exact" or not found.actions:  # a value can be known without a way
+                    return None
+                plans.append(found.actions)
         return plans
 
 

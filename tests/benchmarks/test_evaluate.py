@@ -245,6 +245,14 @@ def test_random_reference_covers_all_actions(spec: Spec, monkeypatch: pytest.Mon
     assert counts.min() > 0.7 * counts.mean()
 
 
+def test_an_optimum_without_a_way_is_no_reference(tiny: Spec) -> None:
+    env = gym.make("RoomNav-v0")
+    env.reset(seed=0)
+    assert env.unwrapped.oracle().kind == "exact"  # type: ignore[attr-defined]
+    run = tiny(env_id="RoomNav-v0", env_kwargs={}, design="none", gamma=GAMMA)
+    assert Evaluator(run).references().oracle is None
+
+
 def test_env_of_others_is_scored_too(tiny: Spec) -> None:
     run = tiny(env_id="Cart-v0", env_kwargs={}, design="none", gamma=GAMMA)
     references = Evaluator(run).references()
