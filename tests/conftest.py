@@ -14,10 +14,28 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ.setdefault(variable, "1")
 
 import gymnasium as gym  # noqa: E402
+import pytest  # noqa: E402
 
 # The same examples in every run, and no failure because a busy machine was slow.
 hypothesis.settings.register_profile("operant", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("operant")
+
+# ---- two workers ----------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Give each worker a run of files of its own, and who is done early takes from the others.
+
+    Side by side in one file, as by default, both would compile that world's kernels at once: what
+    one worker has compiled the other finds on disk, but only if it comes later.
+    """
+    if config.getvalue("dist") != "load":  # somebody asked for another way
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
 
 # ---- a world with an expert: the gridworlds of the library have none ------------------------
 

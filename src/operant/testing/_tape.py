@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -163,12 +162,16 @@ def record(
     return tape
 
 
+_FIELDS = tuple(field.name for field in dataclasses.fields(Transition))
+
+
 def map_arrays(change: Callable[..., Any], *items: Any) -> Any:
     """Apply ``change`` to the arrays of equally built transitions, and build one of the results."""
     first = items[0]
+    if isinstance(first, np.ndarray):  # nearly all of them: asked first
+        return change(*items)
     if isinstance(first, Transition):
-        names = [field.name for field in dataclasses.fields(Transition)]
-        parts = {name: map_arrays(change, *(getattr(t, name) for t in items)) for name in names}
+        parts = {name: map_arrays(change, *(getattr(t, name) for t in items)) for name in _FIELDS}
         return Transition(**parts)
     if isinstance(first, Mapping):
         return {key: map_arrays(change, *(item[key] for item in items)) for key in first}
@@ -182,8 +185,8 @@ def join(parts: Sequence[Transition]) -> Transition:
 
 
 def take(t: Transition, rows: npt.NDArray[Any]) -> Transition:
-    """Return a batch of some rows, in that order."""
-    taken: Transition = map_arrays(lambda array: array[rows].copy(), t)
+    """Return a copy of some rows, in that order."""
+    taken: Transition = map_arrays(lambda array: array[rows], t)
     return taken
 
 
@@ -204,9 +207,13 @@ def frozen(t: Transition) -> Transition:
     return sealed
 
 
+def _in_order(t: Transition) -> bool:
+    return bool((t.env_ids[1:] >= t.env_ids[:-1]).all())
+
+
 def as_rollout(tape: Sequence[Transition]) -> Rollout:
     """Stack T transitions of all N envs into (T, N) arrays, columns in slot order."""
-    ordered = [take(t, np.argsort(t.env_ids)) for t in tape]
+    ordered = [t if _in_order(t) else take(t, np.argsort(t.env_ids)) for t in tape]
     stacked: Transition = map_arrays(lambda *arrays: np.stack(arrays), *ordered)
     names = [field.name for field in dataclasses.fields(Rollout) if field.name != "valid"]
     parts = {name: getattr(stacked, name) for name in names}
@@ -220,14 +227,18 @@ def score(design: Design, tape: Sequence[Transition], *, learn: bool = True) -> 
         Term name -> (T, N) rewards, ``"total"`` among them; rows as in the tape (for designs that
         score rollouts: in slot order).
     """
-    found: list[RewardTerms] = []
+    found: list[dict[str, Any]] = []
     for start in range(0, len(tape), CHUNK):
         chunk = tape[start : start + CHUNK]
         if design.spec.timing == "step":
-            found += [copy.deepcopy(design(t)) for t in chunk]
+            found += [_copied(design(t)) for t in chunk]
         else:
-            found.append(copy.deepcopy(design.redistribute(as_rollout(chunk))))
+            found.append(_copied(design.redistribute(as_rollout(chunk))))
         if learn:
             design.update(as_rollout(chunk))
-    parts = [{**terms.terms, "total": terms.total} for terms in found]
-    return {name: np.vstack([part[name] for part in parts]) for name in parts[0]}
+    return {name: np.vstack([part[name] for part in found]) for name in found[0]}
+
+
+def _copied(terms: RewardTerms) -> dict[str, Any]:
+    """Return what was paid, by name, apart from arrays that the design may use again."""
+    return {name: np.array(paid) for name, paid in {**terms.terms, "total": terms.total}.items()}
