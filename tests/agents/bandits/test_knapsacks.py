@@ -33,6 +33,7 @@ def share_of_bound(lab, algorithm, rounds: int, rewards=REWARDS, costs=COSTS, bu
     return earned.mean() / bound
 
 
+@pytest.mark.integration
 def test_lagrange_bwk_earns_nearly_the_bound(lab) -> None:
     algorithm = LagrangeBwK(5, BUDGET, horizon=10_000)
     assert share_of_bound(lab, algorithm, 10_000) >= 0.95

@@ -68,6 +68,7 @@ AGENTS = [
 ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("name", "env_id", "options", "share"), AGENTS)
 def test_policy_has_less_regret_than_chance(name, env_id, options, share) -> None:
     env = batch(env_id, 24, max_steps=200, **options)

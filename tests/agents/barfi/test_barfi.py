@@ -67,6 +67,7 @@ def chances(agent: Any) -> np.ndarray:
 # ---- what is learned --------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", range(2))
 def test_a_misleading_auxiliary_loses_its_weight(seed: int) -> None:
     """Spec 3 (b): primary (0, 0, 1), auxiliary (1, 0, 0)."""
@@ -124,6 +125,7 @@ def test_without_a_primary_reward_the_weights_stay() -> None:
     ]
 
 
+@pytest.mark.integration
 def test_plain_policy_gradient_learns_the_corridor(corridor) -> None:
     agent = make_agent("barfi", corridor(16), seed=0, **CORRIDOR, outer_learning_rate=0.0)
     agent.learn(20_000)

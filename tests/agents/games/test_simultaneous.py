@@ -116,6 +116,7 @@ def test_one_policy_for_all_learns_the_errands() -> None:
     assert worth(act, games) > 0.9
 
 
+@pytest.mark.integration
 def test_a_learner_each_learns_the_errands_in_threads() -> None:
     games = Errands()
     team = IndependentPPO(games, config=SMALL, seed=0)

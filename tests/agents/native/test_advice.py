@@ -124,6 +124,7 @@ class OnlyShaped(Hooks):
         return arms_advice(obs)
 
 
+@pytest.mark.integration
 def test_the_better_arm_wins_though_its_shaped_reward_is_the_worse() -> None:
     agent = agent_with(Arms(), LookAheadAdvice(arms_advice))
     agent.learn(3_000)
@@ -133,6 +134,7 @@ def test_the_better_arm_wins_though_its_shaped_reward_is_the_worse() -> None:
     assert float(wrong.rollout.actions.float().mean()) > 0.95
 
 
+@pytest.mark.integration
 def test_training_starts_with_the_advice_and_overcomes_it(identity) -> None:
     def wrong(obs) -> torch.Tensor:  # by one, of four actions
         return 3.0 * torch.nn.functional.one_hot((obs[""] - 1) % 4, 4)
@@ -174,6 +176,7 @@ class Lock(Arms):
         return self.at.copy(), prize * 1.0, ended, np.zeros_like(ended), infos
 
 
+@pytest.mark.integration
 def test_advice_finds_a_prize_that_chance_does_not() -> None:
     """One episode in 65,536 would; the advice makes the right dial likelier, more so later on."""
     right = torch.from_numpy(np.eye(2)[Lock.COMBINATION])

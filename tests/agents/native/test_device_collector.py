@@ -75,6 +75,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert np.array_equal(values, other[name]), name
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("recurrent", [None, "gru"])
 def test_training_on_tensors_equals_training_on_arrays(mode, recurrent) -> None:

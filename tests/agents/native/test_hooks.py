@@ -32,6 +32,7 @@ class Inverted(Hooks):
         rewards[:] = 1 - rewards
 
 
+@pytest.mark.integration
 def test_process_rollout_rewrites_rewards(identity) -> None:
     agent = agent_with(identity("discrete"), Inverted())
     agent.learn(8_000)
@@ -80,6 +81,7 @@ def test_action_bias_acts_and_is_part_of_the_policy(identity) -> None:
     torch.testing.assert_close(rollout.log_probs[3], picked, atol=1e-5, rtol=0)
 
 
+@pytest.mark.integration
 def test_learning_overcomes_a_wrong_bias(identity) -> None:
     agent = agent_with(identity("discrete"), Pushed())
     agent.learn(12_000)
@@ -98,6 +100,7 @@ class Anchor(Hooks):
         return torch.tensor([0.0, 0, np.log(27.0), 0]).expand(len(obs[""]), -1)
 
 
+@pytest.mark.integration
 def test_reference_policy_holds_the_policy_back(identity) -> None:
     held, free = Anchor(100.0), Anchor(0.0)
     agent = agent_with(identity("discrete"), held)

@@ -100,6 +100,7 @@ def average_policy(agent: PPOAgent, steps: int) -> np.ndarray:
 COSTLY = {"reward": {}, "cost": {}}
 
 
+@pytest.mark.integration
 def test_constraint_is_kept_by_the_mixture_of_the_linear_programme() -> None:
     """Arm 0 pays 1 and costs 1, arm 1 neither; at most .3 may be spent: take arm 0 so often."""
     plain = agent_with(arms([1.0, 0.0], cost=[1.0, 0.0]))
@@ -175,6 +176,7 @@ def test_nothing_is_learned_before_an_episode_has_ended() -> None:
 # ---- average reward ---------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_long_way_round_pays_more_per_step() -> None:
     """Staying pays 1 a step; a round of four steps pays 6: 1.5 a step, but late."""
 
@@ -212,6 +214,7 @@ def softmax(x) -> np.ndarray:
     return raised / raised.sum()
 
 
+@pytest.mark.integration
 def test_lack_of_entropy_is_charged_also_for_later() -> None:
     """State 0: leave with .5, or go on to a free choice among equals, worth alpha log 2 more."""
     alpha, gamma = 0.5, 0.9

@@ -154,6 +154,7 @@ def test_divergence_is_an_error(corridor) -> None:
 # ---- spaces and masks -------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("kind", "steps", "goal"),
     [("discrete", 12_000, 7.0), ("multi", 12_000, 5.0), ("binary", 12_000, 6.0)],
@@ -167,6 +168,7 @@ def test_learns_to_repeat_what_it_sees(kind, steps, goal, identity) -> None:
     assert agent.metrics()["rollout/ep_len_mean"] == 8
 
 
+@pytest.mark.integration
 def test_learns_box_actions(identity) -> None:
     """Random actions are off by some 0.7 in each of two coordinates: -11 per episode."""
     agent = make_agent(

@@ -41,6 +41,7 @@ def agent_on(env, kind: str | None = "lstm", *hooks: Hooks, seed: int = 0, **hyp
 # ---- what it can do ---------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("masks", [False, True])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_a_cue_is_recalled_after_a_delay(kind, masks, recall) -> None:
@@ -111,6 +112,7 @@ def history(agent, rollouts: int):
     return steps
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("truncates", [False, True])
 @pytest.mark.parametrize("horizon", [None, 8])
 @pytest.mark.parametrize("mode", MODES)

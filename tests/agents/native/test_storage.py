@@ -62,6 +62,7 @@ class Reference(Hooks):
         return torch.cat([first, -first], 1)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("env_id", "hooks", "config"),
     [

@@ -61,6 +61,7 @@ def exact(size: int) -> dict[Level, float]:
     return table
 
 
+@pytest.mark.integration
 def test_levels_of_6x6_follow_minigrids_joint_distribution() -> None:
     count, table = 20_000, exact(6)
     assert sum(table.values()) == pytest.approx(1.0)

@@ -284,6 +284,7 @@ def test_copies_play_on(copied) -> None:
     assert copied(made) == made
 
 
+@pytest.mark.integration
 def test_maps_keep_the_contract() -> None:
     made = from_ascii(MAZE, check=False)
     check_env(made.make, steps=600, deterministic=True, subprocess=False)

@@ -68,6 +68,8 @@ IMPOSSIBLE = {
     "playground": {"success"},  # there is no task
 }
 """Family -> what its levels seem to offer, but cannot happen."""
+BY_DEFAULT = {"door_key", "dynamic_obstacles", "fetch"}
+"""Families judged in the default run: keys and doors, other people's moves, missions."""
 SOLUTIONS = 3
 """How many plans per seed are exact solutions; searching for one can take longer than a seed."""
 
@@ -279,7 +281,13 @@ def judge(family: str, seeds: int) -> None:
 
 
 @OLD_VERSION
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(  # each compiles kernels of its own
+    "family",
+    [
+        pytest.param(name, marks=[] if name in BY_DEFAULT else pytest.mark.integration)
+        for name in FAMILIES
+    ],
+)
 def test_family_equals_minigrid(family: str) -> None:
     judge(family, seeds=max(1, 4 // len(FAMILIES[family])))
 

@@ -96,6 +96,7 @@ def test_bayes_optimum_equals_the_search_over_beliefs(side, rounds, round_steps)
     assert bayes_optimal_return(side, rounds, round_steps) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("rounds", "round_steps"), [(3, 8), (2, 15)])
 def test_bayes_optimum_equals_the_dense_recursion(rounds, round_steps) -> None:
     expected = dense_sum_of_returns(4, rounds, round_steps) / 15

@@ -457,6 +457,7 @@ def refuted_as_by_brute_force(rng: np.random.Generator) -> tuple[bool, bool]:
     return case is not None, wrong
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "worlds", [100, pytest.param(1500, marks=pytest.mark.slow)], ids=["some", "many"]
 )
@@ -477,6 +478,7 @@ def test_a_bonus_that_outweighs_the_goal_is_refuted_by_an_episode() -> None:
     assert case.hack.true_return < case.honest.true_return
 
 
+@pytest.mark.integration
 def test_a_small_bonus_is_not_decided() -> None:
     found = on_level("SparseKey-5x5-v0", make_design("count", beta=1e-4))
     assert found.preserves_optimal_policy is None

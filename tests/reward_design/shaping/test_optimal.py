@@ -83,6 +83,7 @@ def test_an_agent_that_looks_one_step_ahead_plays_the_shortest_solution() -> Non
         assert steps == length
 
 
+@pytest.mark.integration
 def test_it_is_a_sound_design(solvable_id: str) -> None:
     """Invariance included: exact planning finds the optimal actions of the true reward."""
     check_design(OPTIMAL, solvable_id, steps=250)

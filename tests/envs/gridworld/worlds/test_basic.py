@@ -27,6 +27,8 @@ from operant.envs.gridworld.table import ROWS
 from operant.envs.gridworld.world import DIRECTION, PAD, X, Y
 from operant.envs.gridworld.worlds import crossing, dynamic_obstacles, four_rooms, lava_gap
 
+pytestmark = pytest.mark.integration  # each world compiles kernels of its own
+
 LEFT, RIGHT, FORWARD, DONE = 0, 1, 2, 6
 STEP = ((1, 0), (0, 1), (-1, 0), (0, -1))
 MODULES = ("empty", "four_rooms", "lava_gap", "crossing", "dist_shift", "dynamic_obstacles")

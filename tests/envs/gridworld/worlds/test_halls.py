@@ -37,6 +37,8 @@ from operant.envs.gridworld.world import (
 )
 from operant.envs.gridworld.worlds import locked_room, memory, playground, room_chain
 
+pytestmark = pytest.mark.integration  # each world compiles kernels of its own
+
 UNLIKELY = 0.001  # seeds are fixed: a test passes always or never
 AHEAD = ((1, 0), (0, 1), (-1, 0), (0, -1))
 DOOR, KEY, BALL, BOX, GOAL = (OBJECTS.index(k) for k in ("door", "key", "ball", "box", "goal"))

@@ -44,6 +44,8 @@ from operant.envs.gridworld.world import (
 from operant.envs.gridworld.worlds import fetch, go_to_door, go_to_object, put_near
 from operant.envs.gridworld.worlds.objects import KINDS
 
+pytestmark = pytest.mark.integration  # each world compiles kernels of its own
+
 FETCH, DOOR, OBJECT = "Fetch-8x8-N3-v0", "GoToDoor-8x8-v0", "GoToObject-8x8-N2-v0"
 PUT, RED_BLUE = "PutNear-8x8-N3-v0", "RedBlueDoors-8x8-v0"
 LARGEST = (FETCH, DOOR, OBJECT, PUT, RED_BLUE)

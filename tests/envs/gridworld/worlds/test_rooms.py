@@ -60,7 +60,10 @@ MODULE_OF = {row.id: row.entry_point.partition(":")[0].rpartition(".")[2] for ro
 IDS = [env_id for env_id, module in MODULE_OF.items() if module in ("unlock", *FIRST_STAGE)]
 KEY_CAN_BE_LOST = [f"ObstructedMaze-{name}-v0" for name in ("2Dlhb", "1Q", "2Q")]
 # Gymnasium warns about every v0 that has a v1.
-pytestmark = pytest.mark.filterwarnings("ignore:.*is out of date.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.integration,  # each world compiles kernels of its own
+    pytest.mark.filterwarnings("ignore:.*is out of date.*:DeprecationWarning"),
+]
 KIND = {name: number for number, name in enumerate(cells.OBJECTS)}
 
 Pose = tuple[int, int]

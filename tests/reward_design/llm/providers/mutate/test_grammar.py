@@ -34,6 +34,7 @@ tables = st.lists(features, max_size=12, unique_by=lambda feature: feature.name)
 few = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.integration
 @few
 @given(
     table=tables,
