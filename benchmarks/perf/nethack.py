@@ -1,8 +1,9 @@
 """How fast are NetHack's worlds beside the plain env of NLE, with equal observations?
 
 Run ``python -m operant.benchmarks.perf.nethack``. Contenders take turns, and ratios are taken
-inside a round; see :mod:`operant.benchmarks.perf.interleave`. All play random actions, resets
-included. The CPU time of worker processes is counted. Linux only, since it is read from ``/proc``.
+inside a round; see :mod:`operant.benchmarks.perf.interleave`. Single envs play the same games with
+the same random actions, step for step, resets included. The CPU time of worker processes is
+counted. Linux only, since it is read from ``/proc``.
 """
 
 from __future__ import annotations
@@ -41,28 +42,47 @@ _STEPS = 100
 
 
 def ours(keys: Sequence[str]) -> gym.Env[Any, Any]:
-    """Build our env; features are computed too."""
+    """Build our env."""
     return gym.make(OURS, observation=keys)
 
 
 def theirs(keys: Sequence[str]) -> gym.Env[Any, Any]:
     """Build NLE's env."""
-    return gym.make(THEIRS, observation_keys=keys, render_mode=None)
+    return gym.make(THEIRS, observation_keys=keys, render_mode=None, fix_moon_phase=True)
 
 
-def plays(env: gym.Env[Any, Any]) -> Chunk:
-    """Play one env."""
+def begin(env: gym.Env[Any, Any], episode: int) -> None:
+    """Start an env's episode of a number, the same game in NLE's env as in ours."""
+    seeder: Any = env.unwrapped
+    if hasattr(seeder, "world"):
+        env.reset(seed=episode)
+        return
+    core, disp = np.random.default_rng(episode).integers(2**62, size=2).tolist()  # as ours draws
+    seeder.seed(core, disp, reseed=False)
+    env.reset()
+
+
+def plays(env: gym.Env[Any, Any], look: bool = False) -> Chunk:
+    """Play one env.
+
+    Args:
+        env: The env.
+        look: True to look at the features of every step.
+    """
     actions = np.random.default_rng(0).integers(23, size=2**14).tolist()
-    env.reset(seed=0)
-    at = 0
+    begin(env, 0)
+    at, episode = 0, 1
 
     def chunk() -> int:
-        nonlocal at
+        nonlocal at, episode
         for _ in range(_STEPS):
-            *_, terminated, truncated, _ = env.step(actions[at % len(actions)])
+            *_, terminated, truncated, info = env.step(actions[at % len(actions)])
+            if look:
+                info["features"]["known_cells"]
             at += 1
             if terminated or truncated:
-                env.reset()
+                begin(env, episode)
+                episode += 1
         return _STEPS
 
     return chunk
@@ -91,12 +111,14 @@ def resets(env: gym.Env[Any, Any], prepare: Callable[[], object] = lambda: None)
 
 def reads(env: gym.Env[Any, Any]) -> Chunk:
     """Compute all features of one screen again and again."""
+    from operant.envs.nethack.turn import STUDY
+
     world: Any = env.unwrapped.world  # type: ignore[attr-defined]
     env.reset(seed=0)
 
     def chunk() -> int:
         for _ in range(_STEPS):
-            world._read(*world._readings[0], False)
+            world.seats[0].play(STUDY)
         return _STEPS
 
     return chunk
@@ -165,6 +187,8 @@ def singles() -> list[Contender]:
             (f"bare_{name}", f"{THEIRS} without wrappers: {label}", theirs(keys).unwrapped),
         ]
         made += [Contender(key, text, "env steps", timed(plays(env))) for key, text, env in rows]
+        looked, text = timed(plays(ours(keys), look=True)), f"{OURS}: {label}, features looked at"
+        made.append(Contender(f"told_{name}", text, "env steps", looked))
     spared = ours(SMALL)
     world: Any = spared.unwrapped.world  # type: ignore[attr-defined]
 
@@ -189,6 +213,8 @@ def bars(single: Rates, wall: Rates, cpu: Rates) -> list[Bar]:
         for theirs_, said, goal in (("nle", "", 1.7), ("bare", " without wrappers", None)):
             ratios = single.ratios(f"ours_{name}", f"{theirs_}_{name}")
             made.append(at_least(f"{name}_x_{theirs_}", text + said, goal, ratios))
+        looked = single.ratios(f"told_{name}", f"nle_{name}")
+        made.append(at_least(f"{name}_told", text + ", looking at features", None, looked))
     share = single.figures(lambda mine, read: 100.0 * mine / read, "ours_small", "features")
     return [
         *made,

@@ -42,6 +42,7 @@ class WorldEnv(gym.Env[Any, Any]):
         self.observation_space, self.action_space = world.observation_space, world.action_space
         self._ready = self._running = False
         self._first, self._last = _bounds(world.action_space)
+        self._watched = render_mode == "human"
 
     @property
     def card(self) -> Card:
@@ -66,8 +67,9 @@ class WorldEnv(gym.Env[Any, Any]):
         self.world.seed([seed])
         self.world.reset(_ROW)
         self._ready = self._running = True
-        self._watch()
-        return self._obs(), {"features": self.world.told(0)}
+        if self._watched:
+            self.render()
+        return self.world.shown(0), {"features": self.world.told(0)}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one action.
@@ -78,21 +80,13 @@ class WorldEnv(gym.Env[Any, Any]):
         """
         if not self._running:
             raise gym.error.ResetNeeded("call env.reset() before env.step(): no episode is running")
-        world, out = self.world, self.world.out
         if type(action) is not int or not self._first <= action <= self._last:
-            action = checked_action(world.action_space, action)
-        world.step_one(action)
-        terminated, truncated = out.terminated.item(0), out.truncated.item(0)
-        self._running = not (terminated or truncated)
-        self._watch()
-        info: dict[str, Any] = {
-            "features": world.told(0),
-            "true_reward": out.true_reward.item(0),
-            "success": out.success.item(0),
-        }
-        for name, value in out.extras.items():
-            info[name] = value.item(0) if value.ndim == 1 else value[0].copy()
-        return self._obs(), out.reward.item(0), terminated, truncated, info
+            action = checked_action(self.action_space, action)
+        played = self.world.play(action)
+        self._running = not (played[2] or played[3])
+        if self._watched:
+            self.render()
+        return played
 
     def render(self) -> Any:
         """Return a frame: (H, W, 3) uint8 for ``"rgb_array"``, a string for ``"ansi"``.
@@ -136,13 +130,6 @@ class WorldEnv(gym.Env[Any, Any]):
         if name.startswith("_") or name == "world" or name not in self.world.OFFERS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.world, name)
-
-    def _watch(self) -> None:
-        if self.render_mode == "human":
-            self.render()
-
-    def _obs(self) -> Any:
-        return self.world.shown(0)
 
 
 def checked_action(space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:

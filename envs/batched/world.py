@@ -175,6 +175,24 @@ class BatchWorld(abc.ABC):
         """Take one step in the first row, as :meth:`step` does; for worlds of one row."""
         self.step(_FIRST, np.asarray(action)[None])
 
+    def play(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one step in the first row and return what a scalar env does.
+
+        Args:
+            action: An action that lies in the action space.
+        """
+        self.step_one(action)
+        out = self.out
+        info: dict[str, Any] = {
+            "features": self.told(0),
+            "true_reward": out.true_reward.item(0),
+            "success": out.success.item(0),
+        }
+        for name, value in out.extras.items():
+            info[name] = value.item(0) if value.ndim == 1 else value[0].copy()
+        terminated, truncated = out.terminated.item(0), out.truncated.item(0)
+        return self.shown(0), out.reward.item(0), terminated, truncated, info
+
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything that decides the future, random streams included, as arrays."""
         streams = np.array([_stream_state(stream) for stream in self.streams], np.uint64)

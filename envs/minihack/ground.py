@@ -67,7 +67,7 @@ class Ground:
         Raises:
             WrongVersionError: If the engine lays out its memory in another way.
         """
-        address = _addresses(game._nethack.dlpath)
+        address = _addresses(game.library)
         level = address["level"]
         self._stairs, self._pack, self._hero = (address[name] for name in _SYMBOLS[1:])
         cells: Any = (ctypes.c_char * (_CELLS * _LOCATION.itemsize)).from_address(level)

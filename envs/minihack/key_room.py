@@ -5,7 +5,7 @@ The three deeds are true events, read off the game itself: what CALM asks langua
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -129,7 +129,7 @@ class KeyRoom(HackWorld):
             and ways.steps(keys[0], ground.hero) < FAR
         )
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         ground = self._grounds[row]
         assert ground is not None
         rows, columns = np.nonzero((ground.terrain == DOOR) & (ground.doors >= CLOSED))

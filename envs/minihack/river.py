@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -97,7 +97,7 @@ class HackRiver(HackWorld):
         del ways
         return ground.stairs is not None and bool(_wet(ground).any())
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         ground = self._grounds[row]
         assert ground is not None
         columns = np.nonzero(_wet(ground))[1]

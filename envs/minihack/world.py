@@ -21,7 +21,8 @@ from operant.envs.minihack.ways import FAR, Ways
 from operant.envs.nethack import actions as action_sets
 from operant.envs.nethack import facts as f
 from operant.envs.nethack.game import NetHackGame
-from operant.envs.nethack.world import NetHackWorld, Seeds
+from operant.envs.nethack.recipes import Seeds
+from operant.envs.nethack.world import NetHackWorld
 from operant.types import Card, Feature, Oracle
 
 GAME_OPTIONS = (
@@ -224,11 +225,11 @@ class HackWorld(NetHackWorld):
                 f"in {_TRIES} levels drawn from this des-file no way led from the hero's start to "
                 "stairs down; give it STAIR:...,down at another place, to which one leads"
             )
-        game._nethack.set_current_seeds(seeds.level, seeds.level, False, seeds.lgen)
+        game.reseed(seeds.level, seeds.level, seeds.lgen)
         self._grounds[row], self._ways[row] = ground, ways
         super()._arrive(row)
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         super()._begin(row, start)
         ground, ways, seeds = self._grounds[row], self._ways[row], self._seeds[row]
         assert ground is not None
@@ -249,7 +250,7 @@ class HackWorld(NetHackWorld):
         self._row = row
         super()._move(row, action)
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         here = after[f.DUNGEON] == 0 and after[f.FLOOR] == 1
         reached = here and bool(after[f.ON_STAIRS])
         self._reach(row, reached, before, after, over)
@@ -264,7 +265,7 @@ class HackWorld(NetHackWorld):
 
     def told(self, row: int) -> dict[str, Any]:
         """Return a row's features as plain values; see :meth:`BatchWorld.told`."""
-        return {**dict(zip(self._names, self._now[row], strict=False)), **self._seen[row]}
+        return {**dict(zip(self._names, self._facts[row], strict=False)), **self._seen[row]}
 
     def close(self) -> None:
         """Give back all engines, and forget where their tables were."""

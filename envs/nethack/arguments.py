@@ -1,4 +1,4 @@
-"""What the arguments of NetHack worlds may be, and what the penalty for lost time is."""
+"""What the arguments of NetHack worlds may be."""
 
 from __future__ import annotations
 
@@ -9,29 +9,7 @@ from typing import Any
 
 import numpy as np
 
-PENALTY_MODES = ("constant", "exp", "square", "linear", "always")
-
-
-def fine(mode: str, step: float, frozen: int) -> float:
-    """Return the penalty of a step.
-
-    Args:
-        mode: One of ``PENALTY_MODES``.
-        step: The unit of the penalty.
-        frozen: Steps in a row without game time, this one included.
-
-    >>> [fine("linear", -0.5, frozen) for frozen in range(3)]
-    [-0.0, -0.5, -1.0]
-    """
-    if mode == "constant":
-        return step if frozen else 0.0
-    if mode == "linear":
-        return frozen * step
-    if mode == "square":
-        return frozen**2 * step
-    if mode == "exp":
-        return 2.0 ** min(frozen, 1000) * step  # beyond it is no number
-    return step
+from operant.envs.nethack.judging import MODES as PENALTY_MODES
 
 
 def check(mode: str, level_seed: int | None, hackdir: str | None) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium as gym
+
 from operant.envs.batched.makers import MakeScalar, MakeVector, makers
 from operant.envs.batched.world import BatchWorld
+from operant.envs.delayed import STEP
 
 
 def batched(world: type[BatchWorld]) -> Callable[..., BatchWorld]:
@@ -14,10 +17,14 @@ def batched(world: type[BatchWorld]) -> Callable[..., BatchWorld]:
 
     def build(*, num: int, **options: Any) -> BatchWorld:
         if num == 1 and "workers" not in options:
+            options.pop("timeout_s", None)
             return world(num=num, **options)
         from operant.envs.batched.processes import ProcessWorld
 
-        return ProcessWorld(world, num=num, **options)
+        workers = options.pop("workers", None)
+        if isinstance(workers, int) and workers > num > 0:  # as one setting serves many batches
+            workers = num
+        return ProcessWorld(world, num=num, workers=workers, **options)
 
     return build
 
@@ -25,6 +32,19 @@ def batched(world: type[BatchWorld]) -> Callable[..., BatchWorld]:
 def nethack_makers(world: type[BatchWorld]) -> tuple[MakeScalar, MakeVector]:
     """Return the factories ``make`` and ``make_vector`` of a NetHack world.
 
-    ``make_vector`` takes ``workers``, the number of processes, beside the world's arguments.
+    ``make_vector`` takes ``workers``, the most processes, and ``timeout_s`` beside the world's
+    arguments; see :class:`operant.envs.batched.processes.ProcessWorld`. ``make`` takes them too and
+    needs none, so that the same arguments may be given to a single env and to batches of any size.
     """
-    return makers(world, batch=batched(world))
+    make, make_vector = makers(world, batch=batched(world))
+
+    def make_one(
+        *, reward: str | None = STEP, render_mode: str | None = None, **options: Any
+    ) -> gym.Env[Any, Any]:
+        own = {name: value for name, value in options.items() if name not in _PROCESSES}
+        return make(reward=reward, render_mode=render_mode, **own)
+
+    return make_one, make_vector
+
+
+_PROCESSES = ("workers", "timeout_s")

@@ -20,10 +20,21 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from operant.envs.nethack.characters import checked_character
+from operant.envs.nethack.pressing import (
+    ASKS,
+    ESCAPE,
+    IN_MOVELOOP,
+    OVER,
+    SPACE,
+    WAITS,
+    WANTS_LINE,
+)
 from operant.extras import require
+from operant.types import Int
 
 nle = require("nle", extra="nethack", minimum="1.3", below="1.4")
 engine: Any = nle.nethack
@@ -35,14 +46,14 @@ OPTIONS: tuple[str, ...] = tuple(engine.NETHACKOPTIONS)
 """NLE's own game options."""
 
 _ALWAYS = ("blstats", "message", "internal", "program_state")
-_ASKS, _WANTS_LINE, _WAITS = 1, 2, 3  # places in the buffer "internal"
-_OVER, _IN_MOVELOOP = 0, 3  # places in the buffer "program_state"
-_SPACE, _ESCAPE, _QUIT, _YES, _NO = ord(" "), 27, 0x80 | ord("q"), ord("y"), ord("n")
+_QUIT, _YES, _NO = 0x80 | ord("q"), ord("y"), ord("n")
 ANSWERABLE = (b"eat", b"attack", b"direction?", b"pray")
 """Questions with one of these words are left to the player; all others are declined, as in NLE."""
-_STAIRS = (b"You descend the stairs",)
+STAIRS = (b"You descend the stairs",)
+"""A page with one of these words tells that the hero went down on foot."""
 _PATIENCE = 1000
 """Key presses after which a start or an end is given up."""
+_BLSTATS, _MESSAGE = 48, 56  # bytes before these pointers in what the engine writes into
 
 
 class NetHackGame:
@@ -52,6 +63,10 @@ class NetHackGame:
         buffers: NLE's key -> its array, which the engine writes into at every key press: never hand
             one out without copying it.
         over: True once the hero is dead or gone; the buffers show that moment.
+        went_down: True if a page that the last :meth:`act` went past told of stairs down.
+        engine: (3,) addresses with which compiled code plays the running game; see ``pressing``.
+            All 0 while no game runs, and where they cannot be found: :meth:`act` does the same
+            then. It is written in place, and so must be looked up at every press, never copied.
     """
 
     def __init__(
@@ -103,7 +118,8 @@ class NetHackGame:
         self._program = memoryview(raw["program_state"])
         self._message = self.buffers["message"]
         self.over = True
-        self._begun = self._went_down = False
+        self.went_down = self._begun = False
+        self.engine: Int = np.zeros(3, np.int64)
 
     def reset(self, core: int, disp: int, lgen: int | None = None) -> None:
         """Start a game and go past its opening screens.
@@ -117,16 +133,18 @@ class NetHackGame:
             RuntimeError: If the game cannot be brought to its first move.
         """
         self.finish()
+        self.engine[:] = 0  # the reset unloads all that it points at
         self._nethack.set_initial_seeds(core, disp, False, lgen)
         self._nethack.reset()
         self._begun, self.over = True, False
-        self._pin_birthday(core)
+        self._look_inside(core)
         for _ in range(_PATIENCE):
-            if self._program[_IN_MOVELOOP]:
+            if self._program[IN_MOVELOOP]:
                 return
             # One game in some thousands begins on a scroll that it wants to be given a name.
-            if self.step(_ESCAPE if self._internal[_WANTS_LINE] else _SPACE):
+            if self.step(ESCAPE if self._internal[WANTS_LINE] else SPACE):
                 break
+        self.engine[:] = 0
         raise RuntimeError(
             "NetHack did not get to its first move; remove unusual game options or data files"
         )
@@ -134,7 +152,7 @@ class NetHackGame:
     def step(self, key: int) -> bool:
         """Press one key, and nothing else; return True when the game is over."""
         self._press(key)
-        self.over = self._program[_OVER] == 1 or self._engine.done()
+        self.over = self._program[OVER] == 1 or self._engine.done()
         return self.over
 
     def act(self, key: int, answerable: tuple[bytes, ...] = ANSWERABLE) -> bool:
@@ -148,24 +166,24 @@ class NetHackGame:
             True when the game is over; the buffers show the hero's last moment then, and only
             :meth:`finish` goes past the final pages.
         """
-        self._went_down = False
+        self.went_down = False
         self._press(key)
         return self.settle(answerable)
 
     def settle(self, answerable: tuple[bytes, ...] = ANSWERABLE) -> bool:
         """Do what :meth:`act` does after its key."""
         press, internal, program = self._press, self._internal, self._program
-        while not program[_OVER]:
-            if internal[_WAITS]:
-                self._went_down |= self._shows(_STAIRS)
-                press(_SPACE)
-            elif internal[_WANTS_LINE]:
-                press(_ESCAPE)
+        while not program[OVER]:
+            if internal[WAITS]:
+                self.went_down |= self._shows(STAIRS)
+                press(SPACE)
+            elif internal[WANTS_LINE]:
+                press(ESCAPE)
             else:
-                if internal[_ASKS] and not self._shows(answerable):
-                    press(_ESCAPE)
+                if internal[ASKS] and not self._shows(answerable):
+                    press(ESCAPE)
                 break
-        self.over = program[_OVER] == 1 or self._engine.done()
+        self.over = program[OVER] == 1 or self._engine.done()
         return self.over
 
     def finish(self) -> None:
@@ -177,12 +195,12 @@ class NetHackGame:
         for _ in range(_PATIENCE if self._begun else 0):
             if self._engine.done():
                 break
-            if self._program[_OVER] or self._internal[_WAITS]:
-                self._press(_SPACE)
-            elif quitting and self._internal[_ASKS]:
+            if self._program[OVER] or self._internal[WAITS]:
+                self._press(SPACE)
+            elif quitting and self._internal[ASKS]:
                 self._press(_NO if self._shows((b"Dump core",)) else _YES)  # debug mode asks that
-            elif self._internal[_WANTS_LINE] or self._internal[_ASKS] or quitting:
-                self._press(_ESCAPE)
+            elif self._internal[WANTS_LINE] or self._internal[ASKS] or quitting:
+                self._press(ESCAPE)
             else:
                 self._press(_QUIT)
                 quitting = True
@@ -202,40 +220,73 @@ class NetHackGame:
 
     def close(self) -> None:
         """Give back the engine; the game cannot be used after it."""
+        self.engine[:] = 0
         self._closing()
         self._begun = False
 
     def descended(self) -> bool:
         """Tell whether the last :meth:`act` led down stairs, on foot; that page is gone by now."""
-        return self._went_down or self._shows(_STAIRS)
+        return self.went_down or self._shows(STAIRS)
 
     def waits_for_key(self) -> bool:
         """Tell whether the game asks a question that one key answers."""
-        return bool(self._internal[_ASKS])
+        return bool(self._internal[ASKS])
 
     def in_menu(self) -> bool:
         """Tell whether a menu or a page covers the map."""
-        return bool(self._internal[_WAITS])
+        return bool(self._internal[WAITS])
 
     def _shows(self, words: tuple[bytes, ...]) -> bool:
         message = bytes(self._message)
         return any(word in message for word in words)
 
-    def _pin_birthday(self, core: int) -> None:
-        """Set the hero's real-time birthday, from which shops take names and NLE the clock.
+    @property
+    def library(self) -> str:
+        """Path of this game's own copy of the engine, whose variables are those of this game."""
+        return str(self._nethack.dlpath)
 
-        The engine is loaded already: this opens it once more only to find the variable.
+    def reseed(self, core: int, disp: int, lgen: int | None = None) -> None:
+        """Let chance go on from other seeds, in the middle of a game.
+
+        Args:
+            core: See :meth:`reset`, as for the others.
+            disp: The same.
+            lgen: The same; None leaves the levels' stream as it is.
+
+        Raises:
+            RuntimeError: If no game runs.
+        """
+        if not self._begun:
+            raise RuntimeError("no game runs; call reset() first")
+        self._nethack.set_current_seeds(core, disp, False, lgen)
+
+    def _look_inside(self, core: int) -> None:
+        """Pin the hero's birthday and find the addresses of the engine, which a reset loads anew.
+
+        The birthday is in real time; shops take names from it, and NLE the clock.
         """
         found = getattr(os, "RTLD_NOLOAD", None)
         if found is None:  # not every system can; golden traces are for those that do
             return
         with contextlib.suppress(OSError):
-            handle = _ctypes.dlopen(self._nethack.dlpath, found | os.RTLD_NOW)
+            handle = _ctypes.dlopen(self.library, found | os.RTLD_LAZY)  # it is loaded already
             try:
                 address = _ctypes.dlsym(handle, "ubirthday")
                 ctypes.c_long.from_address(address).value = 10**9 + core % 10**9
+                game = _word(_ctypes.dlsym(handle, "current_nle_ctx"))
+                get = ctypes.CFUNCTYPE(ctypes.c_void_p)(_ctypes.dlsym(handle, "nle_get_obs"))
+                seen, step = get() or 0, _ctypes.dlsym(handle, "nle_step")
             finally:
                 _ctypes.dlclose(handle)
+            known = {_BLSTATS: "blstats", _MESSAGE: "message"}
+            if seen and all(
+                _word(seen + at) == self.buffers[key].ctypes.data for at, key in known.items()
+            ):  # it is the structure that we know
+                self.engine[:] = step, game, seen
+
+
+def _word(address: int) -> int:
+    return ctypes.c_void_p.from_address(address).value or 0
 
 
 def checked_options(options: Sequence[str] | None) -> tuple[str, ...]:

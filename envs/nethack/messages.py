@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -139,22 +141,40 @@ PHRASES: tuple[tuple[str, str], ...] = (
 """(class, phrase); a message that has none of them is ``other``, an empty one ``none``."""
 
 
-def _indexed() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Return the phrases for the compiled search, in the order of their first bytes.
+def _automaton() -> tuple[npt.NDArray[Any], ...]:
+    """Return a machine that reads a message once, byte by byte, and sees all phrases in it.
+
+    Its states are the beginnings of phrases: each stands for the longest one that the message, as
+    far as it was read, ends with.
 
     Returns:
-        ``first`` (257,): phrases first[b] to first[b + 1] begin with byte b; ``phrases`` (P, 4): of
-        each its begin and end in the text, its place in the table, and its class; the text.
+        ``LETTERS``, ``NEXT``, ``SEEN`` and ``CLASS_AT``; see there.
+
+    Source: Efficient String Matching: An Aid to Bibliographic Search (Aho and Corasick, 1975).
     """
-    order = sorted(range(len(PHRASES)), key=lambda place: PHRASES[place][1].encode()[0])
-    words = [PHRASES[place][1].encode() for place in order]
-    first = np.searchsorted([word[0] for word in words], np.arange(257)).astype(np.int64)
-    ends = np.cumsum([len(word) for word in words])
-    begins = ends - [len(word) for word in words]
-    classes = [CLASSES.index(PHRASES[place][0]) for place in order]
-    phrases = np.stack([begins, ends, order, classes], axis=1).astype(np.int64)
-    return first, phrases, np.frombuffer(b"".join(words), np.uint8)
+    phrases = [phrase.encode() for _, phrase in PHRASES]
+    alphabet = sorted({byte for phrase in phrases for byte in phrase})
+    letters = np.zeros(256, np.uint8)
+    letters[alphabet] = np.arange(1, len(alphabet) + 1)
+    begun = sorted(
+        {phrase[:size] for phrase in phrases for size in range(len(phrase) + 1)}, key=len
+    )
+    number = {beginning: state for state, beginning in enumerate(begun)}
+    following = np.zeros((len(begun), len(alphabet) + 1), np.int16)
+    seen = np.full(len(begun), len(phrases), np.int64)
+    for state, read in enumerate(begun):  # the shorter ones first
+        shorter = next((read[i:] for i in range(1, len(read) + 1) if read[i:] in number), b"")
+        if state:
+            following[state], seen[state] = following[number[shorter]], seen[number[shorter]]
+        for byte in alphabet:
+            if longer := number.get(read + bytes([byte])):
+                following[state, letters[byte]] = longer
+        if read in phrases:
+            seen[state] = min(seen[state], phrases.index(read))
+    classes = [*(CLASSES.index(name) for name, _ in PHRASES), OTHER]
+    return letters, following, seen, np.array(classes, np.int64)
 
 
-FIRST, INDEX, TEXT = _indexed()
-"""The phrases as arrays; see :func:`_indexed`."""
+LETTERS, NEXT, SEEN, CLASS_AT = _automaton()
+"""Byte -> letter, (256,); state and letter -> state, (S, L); state -> place in ``PHRASES`` of the
+first phrase that ends here, or their number, (S,); place -> class, (P + 1,)."""

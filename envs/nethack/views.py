@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +40,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 """One array per key."""
 
 
-class ScreenView(abc.ABC):
+class ScreenView:
     """One way to show a game.
 
     Attributes:
@@ -55,8 +54,9 @@ class ScreenView(abc.ABC):
     shows: frozenset[str]
     space: spaces.Dict
     words: str
+    compiled = False
+    """True if ``turn`` writes it, as a part of its one call."""
 
-    @abc.abstractmethod
     def write(self, obs: Arrays, row: int, game: NetHackGame) -> None:
         """Write what a game shows now into a row of (N, ...) arrays."""
 
@@ -104,8 +104,9 @@ class KeysView(ScreenView):
 
 
 class CompactView(ScreenView):
-    """A crop of the map in classes, scaled numbers, and a code of the message."""
+    """A crop of the map in classes, scaled numbers, and a code of the message; see ``compact``."""
 
+    compiled = True
     keys = ("glyphs",)
     shows = frozenset({"blstats", "message"})
     space = spaces.Dict(
@@ -121,20 +122,6 @@ class CompactView(ScreenView):
         f"({STATUS},) float32, NLE's numbers v as v / (|v| + scale); message ({BITS},) float32, a "
         "hash of the message as signs, 0 everywhere if there is none"
     )
-
-    def write(self, obs: Arrays, row: int, game: NetHackGame) -> None:
-        """Compute the arrays."""
-        raw = game.buffers
-        compact(
-            obs["crop"][row],
-            obs["blstats"][row],
-            obs["message"][row],
-            raw["glyphs"],
-            raw["blstats"],
-            raw["message"],
-            kinds.CLASS_OF,
-            SCALES,
-        )
 
 
 _FAST = {3: 100.0, 9: 1000.0, 13: 100.0, 19: 100.0, 20: 1000.0, 25: 256.0}

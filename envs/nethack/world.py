@@ -1,58 +1,57 @@
-"""NetHack in N rows: seeding, stepping, the time penalty, and states as recipes to play again.
+"""NetHack in N rows: stepping and judging; see ``recipes`` for how games begin, and for states.
 
-A task is a subclass with one method, :meth:`NetHackWorld._judge`. What it judges are the *facts* of
-two screens (see ``facts``), lists of whole numbers.
-
-A state is a recipe: the seeds of the running episode and all actions since. ``set_state``, copies
-and pickles play it again, which costs as many steps as the episode has had.
+A task is a subclass with one method, :meth:`NetHackWorld._judge`, or with ``PAYS`` where one fact
+decides. What is judged are the *facts* of two screens (see ``facts``), whole numbers.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from sys import getrefcount
 from typing import Any, ClassVar, cast
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from operant.envs.batched.world import BatchWorld, Outcome
+from operant.envs.batched.world import Outcome
 from operant.envs.nethack import actions as action_sets
-from operant.envs.nethack import arguments, features, render, views
+from operant.envs.nethack import arguments, features, judging, views
 from operant.envs.nethack import facts as f
 from operant.envs.nethack.characters import checked_character
 from operant.envs.nethack.game import NetHackGame, checked_options
+from operant.envs.nethack.pressing import STEP
+from operant.envs.nethack.recipes import ReplayedGames, Seeds
+from operant.envs.nethack.shelf import Copies
+from operant.envs.nethack.told import told_later
+from operant.envs.nethack.turn import (
+    ALIVE,
+    DEAD,
+    OPENING,
+    OVER,
+    SCREEN,
+    STUDY,
+    SUCCESS,
+    TERMINATED,
+    WENT_DOWN,
+    Row,
+)
 from operant.types import Card, Feature, Int
 
-_NO_LEVEL_SEED = -1
+_Shelf = list[tuple[Copies, Row]]
+_Lean = tuple[NetHackGame, list[int], _Shelf, "memoryview[float]", "memoryview[int]"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Seeds:
-    """Seeds of one game.
-
-    Attributes:
-        core: Of all that happens.
-        disp: Of what does not change the game.
-        lgen: Of the levels alone, or None.
-        level: A number for subclasses, such as which of several data files is played.
-    """
-
-    core: int
-    disp: int
-    lgen: int | None = None
-    level: int = 0
-
-
-class NetHackWorld(BatchWorld):
+class NetHackWorld(ReplayedGames):
     """N games of NetHack and a task.
 
-    What a task sets: the texts of its card, ``EXTRAS``, and :meth:`_judge`. What a family built on
-    NetHack sets beside: ``OPTIONS``, ``NEEDS``, ``FEATURES``, :meth:`_draw` and :meth:`_begin`.
+    What a task sets: the texts of its card, ``EXTRAS``, and ``PAYS`` or :meth:`_judge`. What a
+    family built on NetHack sets beside: ``OPTIONS``, ``NEEDS``, ``FEATURES``, :meth:`_draw` and
+    :meth:`_begin`.
 
     Attributes:
         games: One game per row, None before its first reset.
+        seats: The same, with the memory that it is played in.
     """
 
     FPS = 10
@@ -73,6 +72,8 @@ class NetHackWorld(BatchWorld):
     """Features that the task adds; its hooks write them into ``out.features``."""
     EXTRAS: ClassVar[Mapping[str, type[np.generic]]] = {}
     """Further infos of a step: name -> dtype; the hooks write them into ``out.extras``."""
+    PAYS: ClassVar[tuple[int, int]] = (judging.OTHERS, 0)
+    """Kind of task and the fact that decides it, where one does; see ``judging``."""
     GOAL: ClassVar[float | None] = None
     """What the success predicate asks for, where it is a number."""
     OWN: ClassVar[frozenset[str]] = frozenset()
@@ -154,7 +155,13 @@ class NetHackWorld(BatchWorld):
         extras = {name: np.zeros(num, dtype) for name, dtype in self.EXTRAS.items()}
         self.out = Outcome.zeros(num, self.view.space, self.table, extras, paid=reward == "true")
         self._notes: Int = np.zeros((num, f.LENGTH), np.int64)
-        self._facts = [notes[: f.FACTS] for notes in self._notes]
+        self._before: Int = np.zeros((num, f.FACTS), np.int64)
+        self._ledgers = np.zeros((num, judging.LEDGER))
+        kind, fact = self.PAYS if type(self)._judge is NetHackWorld._judge else (judging.OTHERS, 0)
+        modes = judging.MODES.index(penalty_mode), penalty_step, penalty_time
+        self._ledgers[:, : judging.FROZEN] = kind, fact, self.goal, *modes
+        self._compiled = kind != judging.OTHERS  # whether machine code is the judge
+        self._glances = self._compiled and fact in f.GLANCED and not (self.EXTRAS or self.FEATURES)
         for i, feature in enumerate(self.table[: f.FEATURES]):  # no copying: the facts themselves
             self.out.features[feature.name] = self._notes[:, i]
         self._log: list[list[int]] = [[] for _ in range(num)]  # actions of the running episodes
@@ -162,16 +169,22 @@ class NetHackWorld(BatchWorld):
         self.games: list[NetHackGame | None] = [None] * num
         self._spares: list[tuple[Seeds, NetHackGame] | None] = [None] * num
         self._seeds: list[Seeds | None] = [None] * num
-        self._now: list[list[int]] = [[]] * num
-        self._frozen, self._totals = [0] * num, [0.0] * num
-        self._readings: list[tuple[Any, ...]] = [()] * num
-        self._read: Any = f.read
+        self.seats: list[Row | None] = [None] * num
+        # Memory of each row as Python reads it fastest.
+        self._facts = [memoryview(notes[: f.FACTS]) for notes in self._notes]
+        self._told = [memoryview(notes[: f.FEATURES]) for notes in self._notes]
+        self._last = [memoryview(before) for before in self._before]
+        self._pay_of: list[memoryview[float]] = [
+            memoryview(cast(Any, ledger)) for ledger in self._ledgers
+        ]
+        self._shelf: _Shelf = []  # of a world of one row
         self._bound, self._longest = False, max_steps
         self._live: list[tuple[str, npt.NDArray[Any]]] = []  # of a world of one row
+        self._lean: _Lean | None = None  # of a world of one row that machine code steps alone
 
     # -- what a task or a family says -----------------------------------------------------------
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         """Write a step's ``out.true_reward``, ``out.terminated``, ``out.success`` and extras.
 
         Args:
@@ -180,40 +193,37 @@ class NetHackWorld(BatchWorld):
             after: Facts after it.
             over: True if the game is over: the hero died.
         """
-        raise NotImplementedError
+        ledger = self._ledgers[row]
+        judging.judge(ledger, np.array(before, np.int64), np.array(after, np.int64), over)
+        self._pay(row)
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         """Prepare a row for a new episode, whose first facts are given."""
         del start
-        self._totals[row] = 0.0
+        self._ledgers[row, judging.FROZEN :] = 0.0
 
     def _collect(
-        self, row: int, gain: float, before: list[int], after: list[int], over: bool
+        self, row: int, gain: float, before: Sequence[int], after: Sequence[int], over: bool
     ) -> None:
-        """Judge a step of a task of collecting: success once the goal was collected.
-
-        As in NLE, the step in which the hero dies pays nothing.
-        """
-        out = self.out
-        reward = 0.0
-        if over:
-            out.terminated[row] = True
-        else:
-            reward = gain + self._penalty(row, before, after)
-            if gain:
-                self._totals[row] += gain
-                out.success[row] = self._totals[row] >= self.goal
-        out.true_reward[row] = reward
+        """Judge a step of a task of collecting; see ``judging``."""
+        turns = after[f.TURN] - before[f.TURN]
+        judging.collect(self._ledgers[row], float(gain), turns, over)
+        self._pay(row)
 
     def _reach(
-        self, row: int, reached: bool, before: list[int], after: list[int], over: bool
+        self, row: int, reached: bool, before: Sequence[int], after: Sequence[int], over: bool
     ) -> None:
-        """Judge a step of a task of getting somewhere: 1 for it, and the episode ends."""
-        reached = reached and not over
-        reward = 0.0 if over else int(reached) + self._penalty(row, before, after)
-        self.out.true_reward[row] = reward
-        if over or reached:  # the flags are False since the reset
-            self.out.terminated[row], self.out.success[row] = True, reached
+        """Judge a step of a task of getting somewhere; see ``judging``."""
+        turns = after[f.TURN] - before[f.TURN]
+        judging.reach(self._ledgers[row], bool(reached), turns, over)
+        self._pay(row)
+
+    def _pay(self, row: int) -> None:
+        """Write what the ledger says where everybody looks."""
+        out, paid = self.out, self._pay_of[row]
+        out.true_reward[row] = paid[judging.REWARD]
+        out.terminated[row] = paid[judging.TERMINATED]
+        out.success[row] = paid[judging.SUCCESS]
 
     def _draw(self, stream: np.random.Generator) -> Seeds:
         """Draw the seeds of a row's next game from its stream, and nothing else ever."""
@@ -227,61 +237,51 @@ class NetHackWorld(BatchWorld):
 
     # -- episodes -------------------------------------------------------------------------------
 
-    def idle(self) -> bool:
-        """Start a row's next game beforehand, where that was not done yet."""
-        for row in range(self.num):
-            if self._seeds[row] is None:
-                continue
-            stream = np.random.default_rng(0)
-            stream.bit_generator.state = self.streams[row].bit_generator.state
-            seeds, spare = self._draw(stream), self._spares[row]
-            if spare is None or spare[0] != seeds:
-                game = self._load(seeds) if spare is None else spare[1]
-                game.reset(seeds.core, seeds.disp, seeds.lgen)
-                self._spares[row] = seeds, game
-                return True
-        return False
-
     def close(self) -> None:
         """Give back all engines."""
+        self._lean, self._shelf = None, []
         for game in (*self.games, *(spare[1] for spare in self._spares if spare)):
             if game is not None:
                 game.close()
         self.games, self._spares = [None] * self.num, [None] * self.num
-        self._seeds = [None] * self.num
-
-    def _reset(self, rows: Int) -> None:
-        for row in rows.tolist():
-            self._start(row, self._draw(self.streams[row]))
-
-    def _start(self, row: int, seeds: Seeds) -> None:
-        """Start a game of a row, or take the one that was started beforehand."""
-        spare, game = self._spares[row], self.games[row]
-        if spare is not None and spare[0] == seeds:
-            self.games[row], self._spares[row] = spare[1], None
-            if game is not None:
-                self._spares[row] = _USED, game
-        else:
-            if game is None:
-                game = self.games[row] = self._load(seeds)
-            game.reset(seeds.core, seeds.disp, seeds.lgen)
-        self._seeds[row], self._log[row] = seeds, []
-        self._arrive(row)
+        self._seeds, self.seats = [None] * self.num, [None] * self.num
 
     def _arrive(self, row: int) -> None:
         """Read the first screen of a row's game."""
-        game = self.games[row]
+        game, seat = self.games[row], self.seats[row]
         assert game is not None
-        self._readings[row] = self._notes[row], *f.screen_of(game.buffers), *f.tables()
-        self._bound = self.num == 1 and self.view.bind(self._obs(), game)
-        self._live = [(key, game.buffers[key]) for key in self.view.keys]
+        if seat is None or seat.game is not game:
+            seat = self.seats[row] = self._seat(row, game)
+        lean = self._glances and self._shelf and self._presses(game)
+        one = game, self._log[row], self._shelf, self._pay_of[row], self._told[row]
+        self._lean = one if lean else None
         self._notes[row] = -1
-        self._frozen[row] = 0
-        self._read(*self._readings[row], False)
-        self._now[row] = self._facts[row].tolist()
-        self._begin(row, self._now[row])
-        if not self._bound:
+        seat.play(OPENING)
+        self._begin(row, self._facts[row])
+        if not (self._bound or self.view.compiled):
             self.view.write(self._obs(), row, game)
+
+    def _seat(self, row: int, game: NetHackGame) -> Row:
+        """Return a row with a game; make room for two observations if there is one row."""
+        out, alone = self.out, slice(row, row + 1)
+        self._bound = self.num == 1 and self.view.bind(self._obs(), game)
+        self._live = [(key, part[row]) for key, part in self._obs().items()]
+        seat = Row(
+            game,
+            self._notes[row],
+            self._before[row],
+            self._ledgers[row],
+            (out.true_reward[alone], out.terminated[alone], out.success[alone]),
+            dict(self._live) if self.view.compiled else None,
+        )
+        alike = self.num == 1 and (self._bound or self.view.compiled)
+        room = [Copies(dict(self._live), SCREEN) for _ in range(2 if alike else 0)]
+        self._shelf = [(copies, seat.copying(copies)) for copies in room]
+        return seat
+
+    def _presses(self, game: NetHackGame) -> bool:
+        """Tell whether machine code presses the keys."""
+        return self._act is NetHackGame.act and game.engine[STEP] != 0
 
     def step(self, rows: Int, actions: npt.NDArray[Any]) -> None:
         """Take one step in some rows; see :meth:`BatchWorld.step`; no operations on arrays."""
@@ -298,87 +298,68 @@ class NetHackWorld(BatchWorld):
     def _move(self, row: int, action: int) -> None:
         game, log = cast(NetHackGame, self.games[row]), self._log[row]
         log.append(action)
-        over = self._act(game, self.keys[action])
-        self._read(*self._readings[row], over)
-        before, after = self._now[row], self._facts[row].tolist()
-        self._now[row] = after
-        self._judge(row, before, after, over)
-        if not self._bound:
+        key = self.keys[action]
+        if not self._presses(game):
+            key = DEAD if self._act(game, key) else ALIVE
+        told = cast(Row, self.seats[row]).play(key)
+        over = told & OVER != 0
+        if key >= 0:
+            game.over, game.went_down = over, told & WENT_DOWN != 0
+        if not self._compiled:
+            self._judge(row, self._last[row], self._facts[row], over)
+        if not (self._bound or self.view.compiled):
             self.view.write(self._obs(), row, game)
         self.elapsed[row] = len(log)
         if len(log) >= self.max_steps:
             self.out.truncated[row] = True
+
+    def play(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one step in the first row; see :meth:`BatchWorld.play`."""
+        if self._lean is None:
+            return super().play(action)
+        game, log, shelf, pay, facts = self._lean
+        steps = len(log) + 1
+        copies, seat = shelf[steps & 1]
+        free = list(map(getrefcount, copies.counted)) == copies.free
+        told = (seat if free else cast(Row, self.seats[0])).play(self.keys[action])
+        log.append(action)
+        if told or game.went_down:
+            game.over, game.went_down = told & OVER != 0, told & WENT_DOWN != 0
+        self.elapsed[0] = steps
+        truncated = steps >= self.max_steps
+        if truncated:
+            self.out.truncated[0] = True
+        reward = pay[judging.REWARD]
+        features = told_later(self._names, copies.screen if free else facts.tobytes())
+        obs = copies.named.copy() if free else self.shown(0)
+        info = {"features": features, "true_reward": reward, "success": told & SUCCESS != 0}
+        return obs, reward, told & TERMINATED != 0, truncated, info
 
     def _obs(self) -> views.Arrays:
         return cast(views.Arrays, self.out.obs)
 
     def shown(self, row: int) -> Any:
         """Return a copy of a row's observation."""
-        if self._bound:
+        if self.num == 1:
             return {key: array.copy() for key, array in self._live}
         return super().shown(row)
 
     def told(self, row: int) -> dict[str, Any]:
         """Return a row's features as plain values; see :meth:`BatchWorld.told`."""
         if not self.FEATURES:
-            return dict(zip(self._names, self._now[row], strict=False))
+            self._study()
+            return told_later(self._names, self._told[row].tobytes())
         return super().told(row)
 
-    def _penalty(self, row: int, before: list[int], after: list[int]) -> float:
-        """Return what a step's game time adds to the reward."""
-        turns = after[f.TURN] - before[f.TURN]
-        frozen = self._frozen[row] = 0 if turns else self._frozen[row] + 1
-        fine = arguments.fine(self._mode, self._fine, frozen)
-        return fine + turns * self._per_turn
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything that decides the future; see :meth:`BatchWorld.get_state`."""
+        self._study()
+        return super().get_state()
 
-    # -- states ---------------------------------------------------------------------------------
-
-    def _get_state(self) -> dict[str, npt.NDArray[Any]]:
-        seeds = [
-            [s.core, s.disp, _NO_LEVEL_SEED if s.lgen is None else s.lgen, s.level, 1]
-            if s
-            else [0] * 5
-            for s in self._seeds
-        ]
-        actions = np.zeros((self.num, self._longest), np.int16)
-        for row, log in enumerate(self._log):
-            actions[row, : len(log)] = log
-        return {"seeds": np.array(seeds, np.int64), "actions": actions}
-
-    def _set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        for row, (core, disp, lgen, level, begun) in enumerate(state["seeds"].tolist()):
-            if begun:
-                seeds = Seeds(core, disp, None if lgen == _NO_LEVEL_SEED else lgen, level)
-                self._replay(row, seeds, state["actions"][row, : self.elapsed[row]])
-
-    def _replay(self, row: int, seeds: Seeds, actions: npt.NDArray[np.int16]) -> None:
-        """Bring a row's game to where some actions lead."""
-        self._start(row, seeds)
-        for action in actions.tolist():
-            self._move(row, action)
-
-    # -- looking --------------------------------------------------------------------------------
-
-    def frame(self, row: int) -> npt.NDArray[np.uint8]:
-        """Return the terminal as a picture, (24 * 16, 80 * 8, 3) uint8."""
-        return render.frame(*self._terminal(row))
-
-    def text(self, row: int) -> str:
-        """Return the terminal as text with ANSI colours."""
-        return render.text(*self._terminal(row))
-
-    def _terminal(self, row: int) -> tuple[npt.NDArray[Any], ...]:
-        """Return characters, colours and cursor; the game is played again if it lacks them."""
-        game = self.games[row]
-        assert game is not None
-        if "tty_chars" not in game.buffers:  # they are costly: only who looks has them
-            self._settings["keys"] |= dict.fromkeys(views.TTY)
-            state = self.get_state()
-            self.close()
-            self.set_state(state)
-            game = self.games[row]
-            assert game is not None
-        return tuple(game.buffers[key] for key in views.TTY)
+    def _study(self) -> None:
+        """Catch up on what :meth:`play` left for later."""
+        if self._lean is not None:
+            cast(Row, self.seats[0]).play(STUDY)
 
     def card(self, env_id: str) -> Card:
         """Return what a user must know about it."""
@@ -401,5 +382,3 @@ class NetHackWorld(BatchWorld):
 
 
 _NOT_REMEMBERED = {"self", "num", "max_steps", "own", "__class__"}
-_USED = Seeds(-1, -1)
-"""Seeds of a game that was played: no row will ask for them."""

@@ -18,11 +18,13 @@ def test_bars_are_ratios_of_one_round():
     single = {"reset": [400.0], "spare": [4000.0], "nle_reset": [200.0], "features": [50_000.0]}
     for name in nethack.KEY_SETS:
         single |= {f"ours_{name}": [10_000.0], f"nle_{name}": [5_000.0], f"bare_{name}": [8_000.0]}
+        single[f"told_{name}"] = [7_500.0]
     wall, cpu = Rates({"batch": [3.0], "async": [2.0]}), Rates({"batch": [4.0], "async": [2.0]})
     bars = nethack.bars(Rates(single), wall, cpu)
     found = {bar.key: (bar.measured, bar.verdict) for bar in bars}
     assert found["small_x_nle"] == (2.0, "met")
     assert found["all_x_bare"] == (1.25, "reported")
+    assert found["all_told"] == (1.5, "reported")
     assert found["batch_wall"] == (1.5, "missed")
     assert found["batch_cpu"] == (2.0, "reported")
     assert found["reset_x_nle"] == (2.0, "reported")
@@ -35,6 +37,18 @@ def test_all_keys_are_those_of_nle():
     env = nethack.theirs(nethack.ALL)
     assert set(env.observation_space.spaces) == set(nethack.ours(nethack.ALL).observation_space)
     env.close()
+
+
+def test_both_envs_play_the_same_games():
+    mine, theirs = nethack.ours(nethack.SMALL), nethack.theirs(nethack.SMALL)
+    for episode in range(2):
+        for env in (mine, theirs):
+            nethack.begin(env, episode)
+        for action in range(20):
+            seen, expected = mine.step(action)[0], theirs.step(action)[0]
+            assert all((seen[key] == expected[key]).all() for key in nethack.SMALL)
+    mine.close()
+    theirs.close()
 
 
 def test_bad_sizes_are_named(capsys: pytest.CaptureFixture[str]):

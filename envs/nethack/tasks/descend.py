@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import DEEPEST
 from operant.envs.nethack.world import NetHackWorld
@@ -19,7 +21,7 @@ class DescendWorld(NetHackWorld):
     GOAL = 5.0
     SOURCE = "Ours; the depth reached is how players compare games that were lost"
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         self._collect(row, after[DEEPEST] - before[DEEPEST], before, after, over)
         self.out.success[row] = after[DEEPEST] >= self.goal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import NUTRITION
+from operant.envs.nethack.judging import EAT
 from operant.envs.nethack.world import NetHackWorld
 
 
@@ -17,10 +18,8 @@ class EatWorld(NetHackWorld):
     )
     SUCCESS = "at least goal (default 800, a food ration) nutrition was eaten in the episode"
     GOAL = 800.0
+    PAYS = (EAT, NUTRITION)
     SOURCE = "NetHackEat of The NetHack Learning Environment (Kuettler et al., 2020)"
-
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
-        self._collect(row, max(0, after[NUTRITION] - before[NUTRITION]), before, after, over)
 
 
 make, make_vector = nethack_makers(EatWorld)

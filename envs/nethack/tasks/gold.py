@@ -5,6 +5,7 @@ from __future__ import annotations
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import GOLD
 from operant.envs.nethack.game import OPTIONS
+from operant.envs.nethack.judging import COLLECT
 from operant.envs.nethack.world import NetHackWorld
 
 
@@ -19,10 +20,8 @@ class GoldWorld(NetHackWorld):
     SUCCESS = "at least goal (default 100) more pieces are carried than at the start"
     GOAL = 100.0
     OPTIONS = tuple("pickup_types:$" if o.startswith("pickup_types") else o for o in OPTIONS)
+    PAYS = (COLLECT, GOLD)
     SOURCE = "NetHackGold of The NetHack Learning Environment (Kuettler et al., 2020)"
-
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
-        self._collect(row, after[GOLD] - before[GOLD], before, after, over)
 
 
 make, make_vector = nethack_makers(GoldWorld)

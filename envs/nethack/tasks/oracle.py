@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import ORACLE
+from operant.envs.nethack.judging import REACH
 from operant.envs.nethack.world import NetHackWorld
 
 
@@ -22,10 +23,8 @@ class OracleWorld(NetHackWorld):
     TERMINATION = "the Oracle's picture is next to the hero, or the hero dies"
     SUCCESS = "the Oracle's picture is next to the hero"
     METRIC = "success"
+    PAYS = (REACH, ORACLE)
     SOURCE = "NetHackOracle of The NetHack Learning Environment (Kuettler et al., 2020)"
-
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
-        self._reach(row, bool(after[ORACLE]), before, after, over)
 
 
 make, make_vector = nethack_makers(OracleWorld)

@@ -7,6 +7,7 @@ where the published task compares all conditions at once, so that a second one h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,13 @@ class OracleSoberWorld(NetHackWorld):
         super().__init__(**options)
         self._paid = [False] * self.num
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         super()._begin(row, start)
         self._paid[row] = False
         for extra in self.out.extras.values():
             extra[row] = 0
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         seen = bool(after[ORACLE]) and not over
         sober = not after[HALLUCINATING]
         self._reach(row, seen and sober, before, after, over)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import SCORE
+from operant.envs.nethack.judging import COLLECT
 from operant.envs.nethack.world import NetHackWorld
 
 
@@ -17,10 +18,8 @@ class ScoreWorld(NetHackWorld):
     )
     SUCCESS = "at least goal (default 1000) points were gained in the episode, so far"
     GOAL = 1000.0
+    PAYS = (COLLECT, SCORE)
     SOURCE = "NetHackScore of The NetHack Learning Environment (Kuettler et al., 2020)"
-
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
-        self._collect(row, after[SCORE] - before[SCORE], before, after, over)
 
 
 make, make_vector = nethack_makers(ScoreWorld)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from operant.envs.nethack.batch import nethack_makers
@@ -27,11 +28,11 @@ class ScoutWorld(NetHackWorld):
         super().__init__(**options)
         self._explored: list[dict[tuple[int, int], int]] = [{} for _ in range(self.num)]
 
-    def _begin(self, row: int, start: list[int]) -> None:
+    def _begin(self, row: int, start: Sequence[int]) -> None:
         super()._begin(row, start)
         self._explored[row] = {}
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         gain = 0
         if not over:
             explored, level = self._explored[row], (after[DUNGEON], after[FLOOR])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import ON_STAIRS
+from operant.envs.nethack.judging import REACH
 from operant.envs.nethack.world import NetHackWorld
 
 
@@ -15,10 +16,8 @@ class StaircaseWorld(NetHackWorld):
     TERMINATION = "the hero stands on stairs down, or dies"
     SUCCESS = "the hero stands on stairs down"
     METRIC = "success"
+    PAYS = (REACH, ON_STAIRS)
     SOURCE = "NetHackStaircase of The NetHack Learning Environment (Kuettler et al., 2020)"
-
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
-        self._reach(row, bool(after[ON_STAIRS]), before, after, over)
 
 
 make, make_vector = nethack_makers(StaircaseWorld)

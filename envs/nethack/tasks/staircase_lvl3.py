@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from operant.envs.nethack.batch import nethack_makers
 from operant.envs.nethack.facts import DEPTH, DUNGEON, FLOOR
 from operant.envs.nethack.world import NetHackWorld
@@ -21,7 +23,7 @@ class StaircaseLvl3World(NetHackWorld):
     METRIC = "success"
     SOURCE = "The task of Motif (Klissarov et al., 2023) and ONI (Zheng et al., 2024)"
 
-    def _judge(self, row: int, before: list[int], after: list[int], over: bool) -> None:
+    def _judge(self, row: int, before: Sequence[int], after: Sequence[int], over: bool) -> None:
         arrived = (
             after[FLOOR] == self.LEVEL and after[DUNGEON] == 0 and before[DEPTH] < after[DEPTH]
         )

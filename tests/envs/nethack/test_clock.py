@@ -94,7 +94,7 @@ for episode in range(4):
     traces.append(digest.hexdigest())
 
 game = env.unwrapped.world.games[0]
-library = ctypes.CDLL(game._nethack.dlpath)
+library = ctypes.CDLL(game.library)
 born = ctypes.c_long.in_dll(library, "ubirthday").value
 sky = {name: getattr(library, name)() for name in ("phase_of_the_moon", "friday_13th", "night")}
 print(json.dumps([time.strftime("%a %d %b %Y %H:%M"), traces, [born, sky]]))

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("nle")
 
-from operant.envs.nethack.world import Seeds
+from operant.envs.nethack.recipes import Seeds
 
 PAIRS = {
     "NetHackScore-v0": "score",

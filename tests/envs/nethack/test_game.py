@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.metadata
 import itertools
@@ -139,3 +140,36 @@ def test_an_old_nle_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.2.0")
     with pytest.raises(WrongVersionError, match="nle"):
         require("nle", extra="nethack", minimum="1.3", below="1.4")
+
+
+def test_a_game_that_begins_with_a_wish_for_a_name_is_played() -> None:
+    """The hero of these seeds starts on a scroll of scare monster, which the game wants named."""
+    with contextlib.closing(NetHackGame(keys=("glyphs",))) as game:
+        game.reset(3440655168540529677, 1684844190883426603)
+        assert game.buffers["program_state"][3]
+        assert not game.over
+        assert not game.waits_for_key()
+        before = game.buffers["blstats"][20]
+        game.act(actions.TASK["search"])
+        assert game.buffers["blstats"][20] > before
+
+
+def test_chance_goes_on_from_other_seeds(game: NetHackGame) -> None:
+    seen = []
+    for seed in (5, 5, 6):
+        game.reset(1, 2)
+        game.reseed(seed, seed)
+        for _ in range(60):
+            game.act(actions.TASK["search"])
+        seen.append(game.buffers["glyphs"].tobytes() + game.buffers["blstats"].tobytes())
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_game_that_does_not_run_cannot_be_reseeded(game: NetHackGame) -> None:
+    with pytest.raises(RuntimeError, match=r"call reset\(\) first"):
+        game.reseed(1, 1)
+
+
+def test_every_game_has_a_library_of_its_own(game: NetHackGame) -> None:
+    with contextlib.closing(NetHackGame(keys=())) as other:
+        assert game.library != other.library

@@ -13,7 +13,7 @@ pytest.importorskip("nle")
 from nle.env import base
 
 import operant
-from operant.envs.nethack import render, views
+from operant.envs.nethack import glyphs, render, views
 
 assert operant
 
@@ -32,13 +32,9 @@ def compact(**fill: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     buffers["glyphs"][:] = 2359
     for key, (place, value) in fill.items():
         buffers[key][place] = value
-
-    class NetHackGame:
-        pass
-
-    game: Any = NetHackGame()
-    game.buffers = buffers
-    views.CompactView().write(obs, 0, game)
+    shown = [obs[key][0] for key in ("crop", "blstats", "message")]
+    screen = [buffers[key] for key in views.DEFAULT]
+    views.compact(*shown, *screen, glyphs.CLASS_OF, views.SCALES)
     assert space.contains({key: value[0] for key, value in obs.items()})
     return obs["crop"][0], obs["blstats"][0], obs["message"][0]
 
