@@ -19,7 +19,7 @@ from operant.reward_design.llm.language.parsing import features_of, parse
 from operant.reward_design.llm.language.program import RewardProgram, SignProgram
 from operant.reward_design.llm.language.vocabulary import MEMORY
 from operant.reward_design.llm.vectors import vector_size
-from operant.types import Bool, Float, Int, Transition, take_rows
+from operant.types import Bool, Float, Transition, take_rows
 
 OnError: TypeAlias = Literal["raise", "neutral", "clip"]
 """What a design does where its program fails."""
@@ -147,7 +147,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
                 failed too often.
         """
         try:
-            return self._run(self._tiers.of(len(t)), t, np.arange(len(t)))
+            return self._run(self._tiers.of(len(t)), t, slice(None))
         except RewardProgramError:
             if self._on_error != "neutral":
                 raise
@@ -156,7 +156,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
     def _one(self, t: Transition, row: int) -> Float:
         """Return what the program says of one transition, (1, K), zeros where it fails."""
         try:
-            return self._run(self._few, t, np.array([row]))
+            return self._run(self._few, t, slice(row, row + 1))
         except RewardProgramError as error:
             self._failures += 1
             if self._failures < MAX_FAILURES:
@@ -170,7 +170,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
                 row=row,
             ) from error
 
-    def _run(self, program: P, t: Transition, rows: Int) -> Float:
+    def _run(self, program: P, t: Transition, rows: slice) -> Float:
         given = {}
         for key in program.keys:
             name = key.removeprefix("prev_")
@@ -180,7 +180,8 @@ class GuardedProgram(RewardDesign, Generic[P]):
         slots = t.env_ids[rows]
         mem = self._mem[slots]
         found = self._numbers(program, obs, t.action[rows], next_obs, given, mem)
-        self._mem[slots] = mem
+        if program.mem_size:
+            self._mem[slots] = mem
         return found
 
     @abstractmethod

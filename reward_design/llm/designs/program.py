@@ -85,4 +85,4 @@ class ProgramReward(GuardedProgram[RewardProgram]):
         info: dict[str, Float],
         mem: Float,
     ) -> Float:
-        return np.stack([*program.batch_terms(obs, action, next_obs, info, mem).values()], 1)
+        return program.batch_columns(obs, action, next_obs, info, mem)

@@ -201,7 +201,10 @@ class Execution:
         for k, key in enumerate(checked.keys):
             if key not in info:
                 raise ValueError(f"info lacks {key!r}; the program reads {checked.keys}")
-            columns[:, k] = _array(f"info[{key!r}]", info[key], (size,))
+            column = np.asarray(info[key])
+            if column.shape != (size,):
+                raise _misshaped(f"info[{key!r}]", (size,), column.shape)
+            columns[:, k] = column
         rows = [np.empty((size, 0))] * 2
         if checked.reads_obs:
             shape = (size, frame.obs_size)
@@ -218,7 +221,8 @@ class Execution:
     @functools.cached_property
     def _of_row(self) -> Callable[..., Any]:
         """The program in Python, without guards, for keys' values in their order."""
-        return render(shortened(self.checked), ARGUMENTS, by_position(self.checked.keys), TABLE)
+        read = by_position(self.checked.keys)
+        return render(shortened(self.checked), ARGUMENTS, read, TABLE, floats=True)
 
     @functools.cached_property
     def _kernel(self) -> Callable[..., None]:
@@ -294,5 +298,9 @@ _FAILURES: dict[type[Exception], tuple[str, str, str]] = {
 def _array(name: str, given: Any, shape: tuple[int, ...]) -> Float:
     array = np.asarray(given, np.float64, order="C")
     if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        raise _misshaped(name, shape, array.shape)
     return array
+
+
+def _misshaped(name: str, shape: tuple[int, ...], got: tuple[int, ...]) -> ValueError:
+    return ValueError(f"{name} must have shape {shape}, got {got}")

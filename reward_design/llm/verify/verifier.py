@@ -82,6 +82,7 @@ class Verifier:
             raise ValueError("stages must hold at least one stage, got none")
         self._ground = ProvingGround(env_id, env_kwargs=env_kwargs or {}, gamma=gamma, seed=seed)
         self._stages = tuple(stages)
+        self._known: dict[tuple[str, Form], Verdict] = {}
 
     @property
     def view(self) -> ObsView:
@@ -93,13 +94,18 @@ class Verifier:
         return self._ground.view
 
     def check(self, source: str, form: Form) -> Verdict:
-        """Return what is wrong with a source.
+        """Return what is wrong with a source; it is remembered, as writers repeat themselves.
 
         Raises:
             ValueError: If the form is unknown.
         """
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+        if (source, form) not in self._known:
+            self._known[source, form] = self._checked(source, form)
+        return self._known[source, form]
+
+    def _checked(self, source: str, form: Form) -> Verdict:
         case = Case(source=source, form=form, ground=self._ground)
         findings: list[Finding] = []
         for stage in self._stages:

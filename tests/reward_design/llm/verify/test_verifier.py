@@ -101,6 +101,13 @@ def test_a_broken_reward_is_rejected_at_the_right_stage(
     assert found(verdict, "error") == [(stage, code)]
 
 
+def test_a_source_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = Verifier("SparseKey-5x5-v0", stages=STAGES[:1])
+    verdict = verifier.check(program("return action"), "reward")
+    monkeypatch.setattr(LanguageCheck, "check", None)
+    assert verifier.check(program("return action"), "reward") is verdict
+
+
 def test_the_finding_of_an_unknown_feature_names_near_ones_and_the_place(key: Verifier) -> None:
     finding = one(key.check(program('return info["has_kye"]'), "reward"), "feature")
     assert (finding.line, finding.column) == (2, 17)
