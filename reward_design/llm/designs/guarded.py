@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,7 +42,7 @@ class Tiers(Generic[P]):
         python: The program in Python.
     """
 
-    def __init__(self, make: Callable[..., P], source: str, **arguments: Any) -> None:
+    def __init__(self, make: type[P], source: str, **arguments: Any) -> None:
         """Read the program; compiling waits.
 
         Args:
@@ -50,8 +50,8 @@ class Tiers(Generic[P]):
             source: Its text.
             **arguments: Of the class, without the backend.
         """
-        self.python = make(source, backend="python", **arguments)
-        self._numba = make(source, backend="numba", **arguments)
+        self.python: P = make(source, backend="python", **arguments)
+        self._numba: P = make(source, backend="numba", **arguments)
         self._each = operations(parse(Source.of(source), self.python.entry))
         if self.python.reads_obs:  # every number is handed to Python
             self._each += 2 * self.python.obs_size

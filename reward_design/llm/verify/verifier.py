@@ -82,7 +82,6 @@ class Verifier:
             raise ValueError("stages must hold at least one stage, got none")
         self._ground = ProvingGround(env_id, env_kwargs=env_kwargs or {}, gamma=gamma, seed=seed)
         self._stages = tuple(stages)
-        self._known: dict[tuple[str, Form], Verdict] = {}
 
     @property
     def view(self) -> ObsView:
@@ -94,18 +93,13 @@ class Verifier:
         return self._ground.view
 
     def check(self, source: str, form: Form) -> Verdict:
-        """Return what is wrong with a source; it is remembered, as writers repeat themselves.
+        """Return what is wrong with a source.
 
         Raises:
             ValueError: If the form is unknown.
         """
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
-        if (source, form) not in self._known:
-            self._known[source, form] = self._checked(source, form)
-        return self._known[source, form]
-
-    def _checked(self, source: str, form: Form) -> Verdict:
         case = Case(source=source, form=form, ground=self._ground)
         findings: list[Finding] = []
         for stage in self._stages:
@@ -119,3 +113,18 @@ class Verifier:
             terms=() if program is None else names_of(program),
             summary=case.summary,
         )
+
+
+class Remembering:
+    """A verifier that checks each source once: a search and its control begin with equal ones."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        """Remember nothing yet."""
+        self._verifier = verifier
+        self._known: dict[tuple[str, Form], Verdict] = {}
+
+    def check(self, source: str, form: Form) -> Verdict:
+        """Return what :meth:`Verifier.check` does."""
+        if (source, form) not in self._known:
+            self._known[source, form] = self._verifier.check(source, form)
+        return self._known[source, form]
