@@ -80,6 +80,11 @@ class Pool:
         for worker in self._workers:
             worker.process.join()
 
+    def fill(self) -> None:
+        """Start all workers, so that they have loaded what they need when there is work."""
+        while len(self._workers) < self._size:
+            self._workers.append(_Worker(self._work))
+
     @property
     def has_room(self) -> bool:
         """Whether a job could start now."""

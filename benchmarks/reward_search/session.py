@@ -24,7 +24,7 @@ from operant.reward_design.llm.search.parts import Parts
 from operant.reward_design.llm.search.results import Job, RunResult
 from operant.reward_design.llm.search.search import Outcome, Search, run_search
 from operant.reward_design.llm.task.reading import task_of, view_of
-from operant.reward_design.llm.verify.verifier import Verifier
+from operant.reward_design.llm.verify.verifier import Remembering, Verifier
 
 LINEAGE = "lineage.jsonl"
 """Name of the lineage in the folder of a search."""
@@ -163,7 +163,9 @@ def open_search(
         view=view,
         form=plan.wanted,
         provider=provider,
-        verifier=Verifier(plan.env_id, env_kwargs=plan.world, gamma=plan.gamma, seed=plan.seed),
+        verifier=Remembering(
+            Verifier(plan.env_id, env_kwargs=plan.world, gamma=plan.gamma, seed=plan.seed)
+        ),
         trainer=trainer,
         lineage=lineage,
         budget=budget or Budget(),

@@ -143,6 +143,11 @@ class SuiteTrainer:
             self._base, design=job.design, design_kwargs=dict(job.design_kwargs), seed=job.seed
         )
 
+    def prepare(self) -> None:
+        """Start the worker processes; they load their libraries while the caller goes on."""
+        with single_threaded():
+            self._opened().fill()
+
     def train(self, jobs: Sequence[Job]) -> list[RunResult]:
         """Train on each job and return the results, in order.
 

@@ -276,11 +276,12 @@ def _require_true(reward: npt.ArrayLike, infos: Mapping[str, Any], rows: Bool) -
 def _features(infos: Mapping[str, Any], rows: Bool) -> dict[str, npt.NDArray[Any]]:
     """Read ``infos["features"]``; names that start with ``_`` are Gymnasium's masks."""
     published = dict(infos.get("features", {}))
+    masked = any(name[:1] == "_" for name in published)
     features = {}
     for name, value in published.items():
-        if name.startswith("_"):
+        if name[:1] == "_":
             continue
-        mask = published.get(f"_{name}")
+        mask = published.get(f"_{name}") if masked else None
         if mask is not None and not mask[rows].all():
             raise OperantError(f"the env publishes feature {name!r} for some rows only")
         array = np.asarray(value)

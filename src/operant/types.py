@@ -238,8 +238,8 @@ def stack_rows(rows: Sequence[Any]) -> Obs:
     return np.array(rows)  # 2 to 10 times as fast as np.stack
 
 
-def take_rows(batch: Obs, rows: npt.NDArray[Any]) -> Obs:
-    """Select rows (a mask or indices) of a batch of observations; the result is a copy."""
+def take_rows(batch: Obs, rows: npt.NDArray[Any] | slice) -> Obs:
+    """Select rows of a batch of observations: a copy by a mask or indices, a view by a slice."""
     if isinstance(batch, dict):
         return {key: value[rows] for key, value in batch.items()}
     taken: npt.NDArray[Any] = batch[rows]

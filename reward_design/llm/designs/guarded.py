@@ -14,31 +14,64 @@ import numpy.typing as npt
 from operant.reward_design.base import DesignContext, RewardDesign
 from operant.reward_design.llm.language.errors import RewardProgramError, Source
 from operant.reward_design.llm.language.evaluation import DEFAULT_CAP
+from operant.reward_design.llm.language.operations import operations
 from operant.reward_design.llm.language.parsing import features_of, parse
 from operant.reward_design.llm.language.program import RewardProgram, SignProgram
 from operant.reward_design.llm.language.vocabulary import MEMORY
 from operant.reward_design.llm.vectors import vector_size
-from operant.types import Bool, Float, Int, Transition, take_rows
+from operant.types import Bool, Float, Transition, take_rows
 
 OnError: TypeAlias = Literal["raise", "neutral", "clip"]
 """What a design does where its program fails."""
 MANY = 32
-"""Rows from which on compiling a program, about a second once, is worth it."""
+"""Rows from which on calling compiled code takes less time than Python."""
+WORTH = 30_000_000
+"""Operations that take Python as long as it takes to compile a program, about 0.4 s."""
 MAX_FAILURES = 10
 """Transitions without a result at which a program is disqualified."""
 
 P = TypeVar("P", RewardProgram, SignProgram)
 
 
-def compiled(make: type[P], source: str, **arguments: Any) -> P:
+class Tiers(Generic[P]):
+    """A program in Python and, once it was asked so much that this is worth it, compiled.
+
+    What they say is the same to the last bit.
+
+    Attributes:
+        python: The program in Python.
+    """
+
+    def __init__(self, make: type[P], source: str, **arguments: Any) -> None:
+        """Read the program; compiling waits.
+
+        Args:
+            make: The program's class.
+            source: Its text.
+            **arguments: Of the class, without the backend.
+        """
+        self.python: P = make(source, backend="python", **arguments)
+        self._numba: P = make(source, backend="numba", **arguments)
+        self._each = operations(parse(Source.of(source), self.python.entry))
+        if self.python.reads_obs:  # every number is handed to Python
+            self._each += 2 * self.python.obs_size
+        self._asked = 0
+
+    def of(self, rows: int) -> P:
+        """Return what shall evaluate a batch of so many rows."""
+        self._asked += rows * self._each
+        return self._numba if rows >= MANY and self._asked > WORTH else self.python
+
+
+def tiers(make: type[P], source: str, **arguments: Any) -> Tiers[P]:
     """Return a program, the same object for the same text: it remembers nothing by itself."""
-    program: P = _made(make, source, **arguments)  # type: ignore[arg-type]  # classes can be hashed
-    return program
+    found: Tiers[P] = _made(make, source, **arguments)  # type: ignore[arg-type]  # classes can be hashed
+    return found
 
 
 @functools.lru_cache(maxsize=16)  # an evaluation makes a new design of what training compiled
 def _made(make: Any, source: str, **arguments: Any) -> Any:
-    return make(source, **arguments)
+    return Tiers(make, source, **arguments)
 
 
 class GuardedProgram(RewardDesign, Generic[P]):
@@ -48,7 +81,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
     policies: ClassVar[tuple[str, ...]] = ("raise", "neutral")
 
     def __init__(self, source: str, *, on_error: OnError, cap: float = DEFAULT_CAP) -> None:
-        """Read the program; it is compiled once the env is known.
+        """Read the program; it is compiled, once that pays, for the env that becomes known.
 
         Args:
             source: Text in the closed language.
@@ -72,8 +105,8 @@ class GuardedProgram(RewardDesign, Generic[P]):
             privileged=bool(self._reads),
         )
         self._mem, self._failures = np.zeros((1, 0)), 0
+        self._tiers: Tiers[P]
         self._few: P
-        self._many: P
 
     def required_features(self) -> tuple[str, ...]:
         """Return the features that the program reads."""
@@ -86,8 +119,8 @@ class GuardedProgram(RewardDesign, Generic[P]):
             "features": context.features,
             "cap": self._cap,
         }
-        self._few = self._program(self._source, backend="python", **arguments)
-        self._many = self._program(self._source, backend="numba", **arguments)
+        self._tiers = self._program(self._source, **arguments)
+        self._few = self._tiers.python
         self._mem, self._failures = np.zeros((context.num_envs, self._few.mem_size)), 0
         hidden = {feature.name for feature in context.features if feature.privileged}
         self.spec = dataclasses.replace(
@@ -114,7 +147,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
                 failed too often.
         """
         try:
-            return self._run(self._many if len(t) >= MANY else self._few, t, np.arange(len(t)))
+            return self._run(self._tiers.of(len(t)), t, slice(None))
         except RewardProgramError:
             if self._on_error != "neutral":
                 raise
@@ -123,7 +156,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
     def _one(self, t: Transition, row: int) -> Float:
         """Return what the program says of one transition, (1, K), zeros where it fails."""
         try:
-            return self._run(self._few, t, np.array([row]))
+            return self._run(self._few, t, slice(row, row + 1))
         except RewardProgramError as error:
             self._failures += 1
             if self._failures < MAX_FAILURES:
@@ -137,7 +170,7 @@ class GuardedProgram(RewardDesign, Generic[P]):
                 row=row,
             ) from error
 
-    def _run(self, program: P, t: Transition, rows: Int) -> Float:
+    def _run(self, program: P, t: Transition, rows: slice) -> Float:
         given = {}
         for key in program.keys:
             name = key.removeprefix("prev_")
@@ -147,12 +180,13 @@ class GuardedProgram(RewardDesign, Generic[P]):
         slots = t.env_ids[rows]
         mem = self._mem[slots]
         found = self._numbers(program, obs, t.action[rows], next_obs, given, mem)
-        self._mem[slots] = mem
+        if program.mem_size:
+            self._mem[slots] = mem
         return found
 
     @abstractmethod
-    def _program(self, source: str, **arguments: Any) -> P:
-        """Compile the program."""
+    def _program(self, source: str, **arguments: Any) -> Tiers[P]:
+        """Read the program for the env that it was attached to."""
 
     @abstractmethod
     def _width(self, program: P) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from operant.reward_design.base import DesignSpec
-from operant.reward_design.llm.designs.guarded import GuardedProgram, OnError, compiled
+from operant.reward_design.llm.designs.guarded import GuardedProgram, OnError, Tiers, tiers
 from operant.reward_design.llm.language.evaluation import DEFAULT_CAP
 from operant.reward_design.llm.language.program import RewardProgram
 from operant.types import Float, RewardTerms, Transition
@@ -70,8 +70,8 @@ class ProgramReward(GuardedProgram[RewardProgram]):
             total = total + t.reward
         return RewardTerms(total, terms)
 
-    def _program(self, source: str, **arguments: Any) -> RewardProgram:
-        return compiled(RewardProgram, source, **arguments)
+    def _program(self, source: str, **arguments: Any) -> Tiers[RewardProgram]:
+        return tiers(RewardProgram, source, **arguments)
 
     def _width(self, program: RewardProgram) -> int:
         return len(program.terms)
@@ -85,4 +85,4 @@ class ProgramReward(GuardedProgram[RewardProgram]):
         info: dict[str, Float],
         mem: Float,
     ) -> Float:
-        return np.stack([*program.batch_terms(obs, action, next_obs, info, mem).values()], 1)
+        return program.batch_columns(obs, action, next_obs, info, mem)

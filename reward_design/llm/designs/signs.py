@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from operant.reward_design.base import DesignSpec
-from operant.reward_design.llm.designs.guarded import GuardedProgram, compiled
+from operant.reward_design.llm.designs.guarded import GuardedProgram, Tiers, tiers
 from operant.reward_design.llm.language.program import SignProgram
 from operant.types import Float, RewardTerms, Transition
 
@@ -50,8 +50,8 @@ class SignReward(GuardedProgram[SignProgram]):
         sparse, dense = np.sign(self.results(t)).T + 0.0
         return RewardTerms.sum_of(sparse=SPARSE * sparse, dense=DENSE * dense)
 
-    def _program(self, source: str, **arguments: Any) -> SignProgram:
-        return compiled(SignProgram, source, **arguments)
+    def _program(self, source: str, **arguments: Any) -> Tiers[SignProgram]:
+        return tiers(SignProgram, source, **arguments)
 
     def _width(self, program: SignProgram) -> int:
         return program.size

@@ -13,7 +13,7 @@ import numpy as np
 
 from operant.reward_design.llm.language.checking import Checked
 from operant.reward_design.llm.language.errors import RewardProgramError, Source
-from operant.reward_design.llm.language.rendering import by_key, render
+from operant.reward_design.llm.language.rendering import by_key, by_position, render
 from operant.reward_design.llm.language.shortcuts import shortened
 from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS, TABLE
 from operant.types import Features, Float
@@ -158,13 +158,26 @@ class Execution:
             self._kernel(*read, memory, out)
         except (ArithmeticError, ValueError, IndexError):
             return None
-        judged = out.sum(1) if self._summed else out
-        if not (np.abs(judged) <= self._cap).all():
+        if not self._within(out):
             return None
         return (out[:, 0] if self._single else out), memory
 
     def _looped(self, *given: Float) -> tuple[Float, Float]:
         """Return results and memory as Python has them."""
+        *read, memory = (array.tolist() for array in given)
+        rows = zip(*read, memory, strict=True)
+        try:
+            values = [self._of_row(now, act, then, info, mem) for now, act, then, info, mem in rows]
+        except (ArithmeticError, ValueError, IndexError):
+            return self._one_by_one(*given)
+        shape = len(values) if self._single else (len(values), self.checked.outputs)
+        results = np.array(values, np.float64).reshape(shape)
+        if not self._within(results):
+            return self._one_by_one(*given)
+        return results, np.array(memory, np.float64).reshape(given[-1].shape)
+
+    def _one_by_one(self, *given: Float) -> tuple[Float, Float]:
+        """Return results and memory like :meth:`one`, whose errors say in which row and why."""
         keys, memory = self.checked.keys, given[-1].copy()
         results = np.empty((len(memory), self.checked.outputs) if not self._single else len(memory))
         for n, (now, act, then, values, mem) in enumerate(
@@ -173,6 +186,11 @@ class Execution:
             results[n] = self.one(now, act, then, dict(zip(keys, values, strict=True)), mem, n)
             memory[n] = mem
         return results, memory
+
+    def _within(self, results: Float) -> bool:
+        """Return whether all results, (N,) or (N, outputs), are finite and keep to the cap."""
+        judged = results.sum(1) if self._summed else results
+        return bool((np.abs(judged) <= self._cap).all())
 
     def _arrays(
         self, obs: Any, action: Any, next_obs: Any, info: Features, mem: Any, size: int
@@ -183,7 +201,10 @@ class Execution:
         for k, key in enumerate(checked.keys):
             if key not in info:
                 raise ValueError(f"info lacks {key!r}; the program reads {checked.keys}")
-            columns[:, k] = _array(f"info[{key!r}]", info[key], (size,))
+            column = np.asarray(info[key])
+            if column.shape != (size,):
+                raise _misshaped(f"info[{key!r}]", (size,), column.shape)
+            columns[:, k] = column
         rows = [np.empty((size, 0))] * 2
         if checked.reads_obs:
             shape = (size, frame.obs_size)
@@ -196,6 +217,12 @@ class Execution:
         if checked.mem_size:
             memory = _array(MEMORY, mem, (size, checked.mem_size))
         return [rows[0], actions, rows[1], columns, memory]
+
+    @functools.cached_property
+    def _of_row(self) -> Callable[..., Any]:
+        """The program in Python, without guards, for keys' values in their order."""
+        read = by_position(self.checked.keys)
+        return render(shortened(self.checked), ARGUMENTS, read, TABLE, floats=True)
 
     @functools.cached_property
     def _kernel(self) -> Callable[..., None]:
@@ -271,5 +298,9 @@ _FAILURES: dict[type[Exception], tuple[str, str, str]] = {
 def _array(name: str, given: Any, shape: tuple[int, ...]) -> Float:
     array = np.asarray(given, np.float64, order="C")
     if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        raise _misshaped(name, shape, array.shape)
     return array
+
+
+def _misshaped(name: str, shape: tuple[int, ...], got: tuple[int, ...]) -> ValueError:
+    return ValueError(f"{name} must have shape {shape}, got {got}")

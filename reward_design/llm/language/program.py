@@ -99,20 +99,22 @@ class RewardProgram(ClosedProgram):
         return values
 
     def batch_terms(
-        self,
-        obs: Any,
-        action: Any,
-        next_obs: Any,
-        info: Features,
-        mem: Float | None = None,
+        self, obs: Any, action: Any, next_obs: Any, info: Features, mem: Float | None = None
     ) -> dict[str, Float]:
         """Return the terms of the rewards of N transitions, (N,) float64 each.
 
         They sum to what :meth:`batch` returns, up to rounding; 0 where a row has no such term.
         Arguments and errors are those of :meth:`batch`, and so is what becomes of the memory.
         """
-        values = self._apart.batch(obs, action, next_obs, info, mem, len(action))
+        values = self.batch_columns(obs, action, next_obs, info, mem)
         return {name: values[:, k] for k, name in enumerate(self.terms)}
+
+    def batch_columns(
+        self, obs: Any, action: Any, next_obs: Any, info: Features, mem: Float | None = None
+    ) -> Float:
+        """Return what :meth:`batch_terms` does as one array, (N, terms), in their order."""
+        values: Float = self._apart.batch(obs, action, next_obs, info, mem, len(action))
+        return values
 
     def for_kernel(self) -> Callable[..., float]:
         """Return it as ``program(now, prev, action, reward, terminated)``.

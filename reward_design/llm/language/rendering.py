@@ -40,6 +40,8 @@ def render(
     parameters: Sequence[str],
     read: Callable[[str], ast.expr],
     table: Mapping[str, Callable[..., Any]],
+    *,
+    floats: bool = False,
 ) -> FunctionType:
     """Return a checked program as a function of Python.
 
@@ -48,8 +50,9 @@ def render(
         parameters: Names of the function's parameters.
         read: From a key of ``info`` to the expression that reads it.
         table: What the names in the program are. The function can reach nothing else.
+        floats: Whether what ``info`` holds is float already, so that nothing need make it one.
     """
-    body = [_Reads(read).visit(copied(statement)) for statement in program.body]
+    body = [_Reads(read, floats=floats).visit(copied(statement)) for statement in program.body]
     arguments = ast.arguments(
         posonlyargs=[],
         args=[ast.arg(name) for name in parameters],
@@ -69,8 +72,15 @@ def render(
 class _Reads(ast.NodeTransformer):
     """Puts something else in the place of ``info[key]``."""
 
-    def __init__(self, read: Callable[[str], ast.expr]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[str], ast.expr], *, floats: bool) -> None:
+        self._read, self._floats = read, floats
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        read = self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("float"), [ast.Subscript(ast.Name("info")) as value]):
+                return value if self._floats else read
+        return read
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         match node:

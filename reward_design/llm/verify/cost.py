@@ -1,8 +1,7 @@
-"""What a program costs: counted, not timed, so that one text always gets the same answer."""
+"""What programs may cost, in operations that are counted, not timed."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Sequence
 
 from operant.reward_design.llm.verify.steps import PlayedEpisode
@@ -14,20 +13,6 @@ MOST = 100_000
 """Operations in a call beyond which a program is refused."""
 AT_ONCE = 20_000_000
 """Operations that a dry run may take, besides those on honest episodes."""
-
-
-def operations(function: ast.AST) -> int:
-    """Return how many statements and expressions a call evaluates at most.
-
-    Args:
-        function: The tree of a program that was accepted, whose loops have literal bounds.
-    """
-    turns = 1
-    if isinstance(function, ast.For) and isinstance(function.iter, ast.Call):
-        bounds = [ast.literal_eval(bound) for bound in function.iter.args]
-        turns = bounds[-1] - (bounds[0] if len(bounds) > 1 else 0)
-    own = isinstance(function, (ast.stmt, ast.expr))
-    return own + turns * sum(map(operations, ast.iter_child_nodes(function)))
 
 
 def affordable(episodes: Sequence[PlayedEpisode], cost: int) -> tuple[PlayedEpisode, ...]:

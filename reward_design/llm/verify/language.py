@@ -5,8 +5,9 @@ from __future__ import annotations
 from operant.reward_design.llm.findings import Finding
 from operant.reward_design.llm.language.errors import Source, UnsafeRewardCodeError
 from operant.reward_design.llm.language.foreign import require_parsable
+from operant.reward_design.llm.language.operations import operations
 from operant.reward_design.llm.language.parsing import parse
-from operant.reward_design.llm.verify.cost import MANY, MOST, operations
+from operant.reward_design.llm.verify.cost import MANY, MOST
 from operant.reward_design.llm.verify.outputs import compile_form
 from operant.reward_design.llm.verify.stages import Case
 

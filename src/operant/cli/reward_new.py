@@ -123,6 +123,7 @@ def new(options: Annotated[NewOptions, OmitArgPrefixes]) -> int:
     for finding in getattr(provider, "findings", ()):  # of a recording that is damaged a little
         console.print(printable(str(finding)), soft_wrap=True, markup=False)
     try:
+        trainer.prepare()
         outcome = run(plan, search, **_people(options, search, folder))
         found = judge(plan, search, outcome)
         beside = _control(options, plan, search, trainer, folder)

@@ -239,6 +239,15 @@ def test_whatever_happens_to_one_run_the_others_end_well(
 
 
 @pytest.mark.integration
+def test_workers_that_were_prepared_do_the_work(trainer: SuiteTrainer) -> None:
+    trainer.prepare()
+    (worker,) = multiprocessing.active_children()
+    trainer.prepare()
+    assert statuses(trainer.train([job()])) == ["ok"]
+    assert multiprocessing.active_children() == [worker]
+
+
+@pytest.mark.integration
 def test_hang_is_a_status(
     tmp_path: Path, trainer: SuiteTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,11 @@ import pytest
 from operant.errors import OperantError
 from operant.reward_design.base import DesignContext
 from operant.reward_design.llm import RewardProgramError, UnsafeRewardCodeError
+from operant.reward_design.llm.designs import guarded
 from operant.reward_design.llm.designs.guarded import MANY
 from operant.reward_design.llm.designs.program import ProgramReward
 from operant.reward_design.llm.designs.signs import SignReward
+from operant.reward_design.llm.language.execution import Execution
 from operant.testing import check_design
 from operant.types import Feature, Transition
 
@@ -105,12 +107,33 @@ def test_terms_stand_instead_of_the_true_reward_or_beside_it():
 
 
 @pytest.mark.integration
-def test_many_rows_are_compiled_and_paid_alike():
+def test_many_rows_are_compiled_once_it_pays_and_paid_alike(monkeypatch):
     source = HEAD + 'return math.sqrt(info["x"]) - info["prev_x"] * action'
     x = np.arange(2.0 * MANY)
     t = transition(x, x + 1, action=np.arange(2 * MANY) % 3)
-    paid = attached(ProgramReward(source=source), 2 * MANY)(t)
+    design = attached(ProgramReward(source=source), 2 * MANY)
+    with monkeypatch.context() as python:
+        python.setattr(Execution, "compiled", None)
+        first = design(t)
+    monkeypatch.setattr(guarded, "WORTH", 0)
+    monkeypatch.setattr(Execution, "_looped", None)  # compiled code must do it alone
+    paid = design(t)
+    np.testing.assert_array_equal(paid.total, first.total)
     np.testing.assert_allclose(paid.total, np.sqrt(x) - (x + 1) * t.action, rtol=1e-12)
+
+
+def test_a_batch_that_fails_says_in_which_row_and_forgets_it():
+    source = (
+        "def reward(obs, action, next_obs, info, mem):\n"
+        "    mem[0] += 1\n"
+        '    return mem[0] / info["x"]'
+    )
+    design = attached(ProgramReward(source=source))
+    np.testing.assert_array_equal(design(transition([1, 2, 4, 8])).total, [1, 1 / 2, 1 / 4, 1 / 8])
+    with pytest.raises(RewardProgramError, match="division by zero") as failed:
+        design(transition([1, 1, 0, 1]))
+    assert failed.value.row == 2
+    np.testing.assert_array_equal(design(transition([1, 1, 1, 1])).total, [2, 2, 2, 2])
 
 
 def test_vectors_are_read():

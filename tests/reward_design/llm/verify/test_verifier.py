@@ -15,7 +15,7 @@ from operant.reward_design.llm.verify.dry_run import DryRun
 from operant.reward_design.llm.verify.language import LanguageCheck
 from operant.reward_design.llm.verify.probes import HackProbes
 from operant.reward_design.llm.verify.stages import Case
-from operant.reward_design.llm.verify.verifier import Verdict, Verifier
+from operant.reward_design.llm.verify.verifier import Remembering, Verdict, Verifier
 
 STAGES = (LanguageCheck(foreign=False), DryRun(), HackProbes())
 
@@ -99,6 +99,13 @@ def test_a_broken_reward_is_rejected_at_the_right_stage(
     verdict = key.check(program(body), "reward")
     assert not verdict.ok
     assert found(verdict, "error") == [(stage, code)]
+
+
+def test_a_source_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = Remembering(Verifier("SparseKey-5x5-v0", stages=STAGES[:1]))
+    verdict = verifier.check(program("return action"), "reward")
+    monkeypatch.setattr(LanguageCheck, "check", None)
+    assert verifier.check(program("return action"), "reward") is verdict
 
 
 def test_the_finding_of_an_unknown_feature_names_near_ones_and_the_place(key: Verifier) -> None:
