@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -26,7 +25,7 @@ from operant.reward_design.formalisms.memory import (
     MemoryVectorObservation,
 )
 from operant.seeding import SeedTree
-from operant.types import Bool
+from operant.types import Bool, Oracle
 from operant.wrapping import final_info
 
 Act: TypeAlias = Callable[[Any, dict[str, Any], int], npt.NDArray[Any]]
@@ -215,11 +214,15 @@ class Evaluator:
             drawn: npt.NDArray[Any] = space.sample()
             return drawn
 
-        plans = self._plans()
-        return References(
-            random=means(self.score(random, step=0)),
-            oracle=None if plans is None else means(self.score(_follow(plans), step=0)),
-        )
+        oracle, best = None, None
+        found = self._oracles()
+        if found is not None and all(one.actions for one in found):
+            oracle = means(self.score(_follow([one.actions for one in found]), step=0))
+            best = oracle["score"]
+        elif found is not None and self.metric is RETURN:
+            # The optimal policy reacts to chance: what it earns is known, and no plan.
+            best = float(np.mean([one.optimal_return for one in found]))
+        return References(random=means(self.score(random, step=0)), oracle=oracle, best=best)
 
     def _told(self, name: str, infos: dict[str, Any]) -> npt.NDArray[Any]:
         """Read what the episodes that ended with this step say of themselves, (B,)."""
@@ -231,20 +234,21 @@ class Evaluator:
             )
         return np.asarray(found)
 
-    def _plans(self) -> list[tuple[int, ...]] | None:
-        """Return an optimal action sequence per row, or None if one is not known exactly."""
-        first, plans = self._tree.seed("evaluation"), []
-        with closing(gym.make(self._spec.env_id, **self._spec.env_kwargs)) as env:
-            oracle = getattr(env.unwrapped, "oracle", None)
-            if oracle is None:
+    def _oracles(self) -> list[Oracle] | None:
+        """Return what the env says of the optimum of every row, or None if it does not know."""
+        env = gym.make(self._spec.env_id, **self._spec.env_kwargs)
+        oracle = getattr(env.unwrapped, "oracle", None)
+        if oracle is None:
+            return None
+        first, known = self._tree.seed("evaluation"), []
+        for row in range(self._spec.evaluation.episodes):
+            env.reset(seed=first + row)
+            found = oracle()
+            if found.kind != "exact":
                 return None
-            for row in range(self._spec.evaluation.episodes):
-                env.reset(seed=first + row)
-                found = oracle()
-                if found.kind != "exact" or not found.actions:  # a value can be known without a way
-                    return None
-                plans.append(found.actions)
-        return plans
+            known.append(found)
+        env.close()
+        return known
 
 
 def means(table: EvalTable) -> dict[str, float]:
