@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -220,7 +221,7 @@ class Evaluator:
             oracle = means(self.score(_follow([one.actions for one in found]), step=0))
             best = oracle["score"]
         elif found is not None and self.metric is RETURN:
-            # The optimal policy reacts to chance: what it earns is known, and no plan.
+            # A value can be known without a way to it: the optimal policy reacts to chance.
             best = float(np.mean([one.optimal_return for one in found]))
         return References(random=means(self.score(random, step=0)), oracle=oracle, best=best)
 
@@ -235,19 +236,17 @@ class Evaluator:
         return np.asarray(found)
 
     def _oracles(self) -> list[Oracle] | None:
-        """Return what the env says of the optimum of every row, or None if it does not know."""
-        env = gym.make(self._spec.env_id, **self._spec.env_kwargs)
-        oracle = getattr(env.unwrapped, "oracle", None)
-        if oracle is None:
-            return None
+        """Return what is known of the optimum of every row, or None if it is not known exactly."""
         first, known = self._tree.seed("evaluation"), []
-        for row in range(self._spec.evaluation.episodes):
-            env.reset(seed=first + row)
-            found = oracle()
-            if found.kind != "exact":
+        with closing(gym.make(self._spec.env_id, **self._spec.env_kwargs)) as env:
+            oracle = getattr(env.unwrapped, "oracle", None)
+            if oracle is None:
                 return None
-            known.append(found)
-        env.close()
+            for row in range(self._spec.evaluation.episodes):
+                env.reset(seed=first + row)
+                known.append(oracle())
+                if known[-1].kind != "exact":
+                    return None
         return known
 
 
