@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,12 @@ class TreeJudge:
     """Judges policies of a tree by best responses.
 
     Attributes:
+        form: How agents are given the game; a tag of those that play it.
         game: The game, of two players whose payoffs sum up to 0.
         perfect: None: an equilibrium exists, but is not known beforehand.
     """
 
+    form = "tree"
     perfect: Float | None = None
 
     def __init__(self, tree: ExtensiveGame) -> None:
@@ -46,10 +48,12 @@ class StatesJudge:
     """Judges policies of a game without chance or secrets by backward induction.
 
     Attributes:
+        form: How agents are given the game; a tag of those that play it.
         game: The game, of two players whose payoffs sum up to 0.
         perfect: Perfect play.
     """
 
+    form = "states"
     perfect: Float | None
 
     def __init__(self, game: StateGame) -> None:
@@ -95,9 +99,11 @@ class TeamJudge:
 
     Attributes:
         batch: N -> so many games.
+        form: How agents are given the game; a tag of those that play it.
     """
 
     batch: Callable[[int], SimultaneousBatch]
+    form: ClassVar[str] = "team"
 
     def played(self, act: Act, *, episodes: int, seed: int, gamma: float, step: int) -> EvalTable:
         """Play the first episode of every row.

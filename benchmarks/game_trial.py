@@ -39,7 +39,8 @@ class GameTrial:
             spec: The run; its env id is one of ``operant.envs.multiagent.games()``.
 
         Raises:
-            OperantError: If the run has a reward design, or no such judge exists.
+            OperantError: If the run has a reward design, the game cannot be scored, or it is not of
+                the kind that the agent plays.
             UnknownIdError: If there is no such game.
         """
         if spec.design != "none" or spec.show_memory:
@@ -51,6 +52,12 @@ class GameTrial:
         row = cast(multiagent.GameRow, multiagent.games()[spec.env_id])
         self.metric: Metric = metric(row.metric)
         self._game, self._judge = _known(spec.env_id, canonical_json(dict(spec.env_kwargs)))
+        tags = agents.agent_row(spec.agent).tags
+        if self._judge.form not in tags:
+            raise OperantError(
+                f"agent {spec.agent!r} plays games given as {' or '.join(tags)}, and "
+                f"{spec.env_id} is given as {self._judge.form}"
+            )
 
     def build(self) -> Trainee:
         """Return what is trained, untrained."""
@@ -64,27 +71,13 @@ class GameTrial:
         )
 
     def score(self, trained: Trainee, **_: Any) -> EvalTable:
-        """Judge it as it is now; nobody watches episodes.
-
-        Raises:
-            OperantError: If it cannot play this kind of game.
-        """
+        """Judge it as it is now; nobody watches episodes."""
         step, judge = trained.num_steps, self._judge
-        if isinstance(judge, TeamJudge):
-            if not isinstance(trained, TeamPlayer):
-                raise OperantError(
-                    f"agent {self._spec.agent!r} plays in turns; in {self._spec.env_id} all act at "
-                    "once"
-                )
-            how = self._spec.evaluation.deterministic
-            with trained.sampling(self._tree.seed(f"evaluation {step}")):
-                return self._played(judge, lambda obs: trained.act(obs, deterministic=how), step)
-        if not isinstance(trained, TablePlayer):
-            raise OperantError(
-                f"agent {self._spec.agent!r} acts when all do; {self._spec.env_id} is played in "
-                "turns"
-            )
-        return judge.judged(trained.table(judge.game), step)
+        if not isinstance(judge, TeamJudge):
+            return judge.judged(cast(TablePlayer, trained).table(judge.game), step)
+        team, deterministic = cast(TeamPlayer, trained), self._spec.evaluation.deterministic
+        with team.sampling(self._tree.seed(f"evaluation {step}")):
+            return self._played(judge, lambda obs: team.act(obs, deterministic=deterministic), step)
 
     def references(self) -> References:
         """Score chance, and perfect play where it is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from operant.games import StateGame
 from operant.types import Float, Int
 
 
-@runtime_checkable
 class TablePlayer(Trainee, Protocol):
     """Plays a game of turns; what it does can be written down, and so be judged exactly."""
 
@@ -28,7 +27,6 @@ class TablePlayer(Trainee, Protocol):
         """
 
 
-@runtime_checkable
 class TeamPlayer(Trainee, Protocol):
     """Plays a game in which all act at once; it is judged by playing."""
 
