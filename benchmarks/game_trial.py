@@ -89,7 +89,8 @@ class GameTrial:
             def draw(obs: npt.NDArray[Any]) -> Int:
                 return rng.integers(actions, size=obs.shape[:2])
 
-            return References(random=means(self._played(judge, draw, 0)))
+            chance = means(self._played(judge, draw, 0))
+            return References(random=chance, best=getattr(judge.batch(1), "optimum", None))
         perfect = None if judge.perfect is None else means(judge.judged(judge.perfect, 0))
         chance = means(judge.judged(uniform(judge.game), 0))
         return References(random=chance, oracle=perfect, best=0.0)  # an equilibrium always exists

@@ -26,19 +26,24 @@ LONE: dict[str, Any] = {
 NOISY = {"beta": 0.5}
 """A human who errs: a robot that is sure enough should not ask."""
 
+HIRING: dict[str, Any] = {**LONE, "n_steps": 20}  # two episodes of ten rounds
+"""A principal that learns which mechanism to offer; experts answer as is best for them, or err."""
 OFF_SWITCH = ("OffSwitch-v0", "OffSwitchSignals-v0")
 
 SUITE = Suite(
     id="cooperation",
-    title="Cooperation: teams of particles, and the off switch",
-    env_ids=("CooperativeNavigation-n6-v0", "PredatorPrey-n6-v0", *OFF_SWITCH),
+    title="Cooperation: teams of particles, hiring, and the off switch",
+    env_ids=("CooperativeNavigation-n6-v0", "PredatorPrey-n6-v0", "HiringAgents-v0", *OFF_SWITCH),
     designs=(Design(id="none"),),
     agents=(
         AgentEntry(id="shared-ppo", config=TEAM),
         AgentEntry(id="independent-ppo", config=TEAM),
     ),
-    kwargs_of=dict.fromkeys(OFF_SWITCH, NOISY),
-    agents_of=dict.fromkeys(OFF_SWITCH, (AgentEntry(id="ppo", config=LONE),)),
+    kwargs_of={**dict.fromkeys(OFF_SWITCH, NOISY), "HiringAgents-v0": {"experts": "epsilon"}},
+    agents_of={
+        **dict.fromkeys(OFF_SWITCH, (AgentEntry(id="ppo", config=LONE),)),
+        "HiringAgents-v0": (AgentEntry(id="shared-ppo", config=HIRING),),
+    },
     seeds=tuple(range(10)),
     total_steps=400_000,
     num_envs=64,

@@ -16,6 +16,7 @@ ROWS = [
         entry_point="operant.benchmarks.suites.cooperation:SUITE",
         summary="welfare of teams that share a policy or do not; a robot that may ask a human",
         tags=("game", "cooperation"),
+        extra="theory",
     ),
     Row(
         id="demo",
