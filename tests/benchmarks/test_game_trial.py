@@ -16,6 +16,7 @@ from operant.agents.games.players import uniform
 from operant.benchmarks.bench import report
 from operant.benchmarks.game_judges import StatesJudge, TeamJudge, TreeJudge
 from operant.benchmarks.game_trial import GameTrial
+from operant.benchmarks.playback import load_run
 from operant.benchmarks.run import make_trial
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.benchmarks.store import read_run
@@ -107,7 +108,7 @@ def test_references_are_chance_and_what_is_known_of_the_best() -> None:
     assert kuhn.random is not None
     assert kuhn.random["score"] == pytest.approx(0.916667 / 2, abs=1e-6)
     assert (kuhn.oracle, kuhn.best) == (None, 0.0)  # an equilibrium, but which is not known
-    small = GameTrial(spec(env_id=SMALL)).references()
+    small = GameTrial(spec(env_id=SMALL, agent="uniform")).references()
     assert small.oracle is not None
     assert small.oracle["score"] == pytest.approx(0)
     team = GameTrial(spec(env_id=TEAM, agent="shared-ppo")).references()
@@ -160,6 +161,8 @@ def test_a_stopped_run_ends_as_one_that_was_not(
     for column in ("step", "score", "true_return", "success"):
         assert np.array_equal(getattr(whole.evals, column), getattr(cut.evals, column))
     assert whole.gif is None
+    with pytest.raises(OperantError, match="there is no one policy to watch"):
+        load_run(tmp_path / "whole" / run.folder)
 
 
 def test_games_get_a_leaderboard(tmp_path: Path, execute: Callable[..., str]) -> None:
