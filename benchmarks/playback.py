@@ -43,8 +43,8 @@ def load_run(path: Path) -> tuple[RunSpec, Policy]:
     spec = RunSpec.from_json(json.loads((path / "spec.json").read_text()))
     if agents.agent_row(spec.agent).kind == "game":
         raise OperantError(
-            f"{path} holds a run of {spec.agent!r}, which sits on all seats of {spec.env_id}; there "
-            "is no one policy to watch"
+            f"{path} holds a run of {spec.agent!r}, which sits on all seats of {spec.env_id}; "
+            "there is no one policy to watch"
         )
     arrays, meta = read_arrays(path / "policy.safetensors")
     env = run_env(spec)

@@ -87,8 +87,8 @@ def as_suite(options: Options) -> Suite:
 
     if agents.agent_row(options.agent).kind == "game":
         raise OperantError(
-            f"agent {options.agent!r} sits on all seats of a game and does not train in an env; run a "
-            "suite with it, such as `operant bench run games-zero-sum`"
+            f"agent {options.agent!r} sits on all seats of a game and does not train in an env; "
+            "run a suite with it, such as `operant bench run games-zero-sum`"
         )
     design_kwargs = json_object("--design-args", options.design_args)
     config = json_object("--agent-args", options.agent_args)
