@@ -13,7 +13,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from operant.agents.games.minimax import Minimax
 from operant.agents.games.policies import NetworkSeat, Seat, state_policy, tree_policy
 from operant.agents.games.self_play import SelfPlay, SelfPlayConfig
 from operant.agents.games.sequence_form import SequenceForm
+from operant.benchmarks.files import write_atomic
 from operant.benchmarks.report.theme import LIGHT
 from operant.benchmarks.studies.plots import small_png
 from operant.envs import multiagent
@@ -341,32 +342,59 @@ def _variance_panel(found: Sequence[Mapping[str, Any]], game: str) -> Any:
     return alt.layer(thin, thick).properties(title=game, width=330, height=220)
 
 
-def study(seeds: int, share: float, jobs: int) -> tuple[list[Training], list[dict[str, Any]]]:
-    """Train and measure everything.
+def study(
+    seeds: int, share: float, jobs: int, parts: Path
+) -> tuple[list[Training], list[dict[str, Any]]]:
+    """Train and measure everything that is not there yet.
 
     Args:
         seeds: Trainings of each game, >= 1.
         share: Of the budget, in (0, 1].
         jobs: Processes.
+        parts: Folder in which each result is kept, so that a study that was stopped goes on.
     """
-    work: list[tuple[Callable[[str, int, float], Any], str, int]] = [
-        (train, game, seed) for game in reversed(TASKS) for seed in range(seeds)
-    ]
     few = min(seeds, MEASURED)
-    work += [(variances, game, seed) for game in reversed(TASKS) for seed in range(few)]
+    work = [("train", game, seed) for game in reversed(TASKS) for seed in range(seeds)]
+    work += [("variances", game, seed) for game in reversed(TASKS) for seed in range(few)]
+    parts.mkdir(parents=True, exist_ok=True)
     results = []
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for task in [pool.submit(do, game, seed, share) for do, game, seed in work]:
+        for task in [pool.submit(part, *what, share, parts) for what in work]:
             results.append(task.result())
             sys.stderr.write(f"{len(results)} of {len(work)}: {_told(results[-1])}\n")
     count = len(TASKS) * seeds
-    return results[:count], results[count:]
+    return [Training(**result) for result in results[:count]], results[count:]
 
 
-def _told(result: Any) -> str:
-    if isinstance(result, Training):
-        return f"{result.game}, seed {result.seed}: {TASKS[result.game].score} {result.final:.4f}"
-    return f"{result['game']}, seed {result['seed']}: variance measured"
+def part(what: str, game: str, seed: int, share: float, folder: Path) -> dict[str, Any]:
+    """Return one result, from its file if it is there.
+
+    Args:
+        what: ``"train"`` or ``"variances"``.
+        game: Key of :data:`TASKS`.
+        seed: Of the agent.
+        share: Of the budget, in (0, 1].
+        folder: Where results are kept. They do not tell of which code they are: a study of changed
+            code needs another folder.
+    """
+    path = folder / f"{what}-{game}-{seed}-{share:g}.json"
+    if not path.exists():
+        found = (
+            dataclasses.asdict(train(game, seed, share))
+            if what == "train"
+            else variances(game, seed, share)
+        )
+        write_atomic(path, json.dumps(found))
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    where = f"{result['game']}, seed {result['seed']}"
+    if "scores" not in result:
+        return f"{where}: variance measured"
+    score = TASKS[result["game"]].score
+    return f"{where}: {score} {result['scores'][score][-1]:.4f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -381,7 +409,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--seeds and --jobs must be >= 1, and --share lie in (0, 1]")
     options.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     start = time.perf_counter()
-    trainings, found = study(options.seeds, options.share, options.jobs)
+    parts = options.out / "parts"
+    trainings, found = study(options.seeds, options.share, options.jobs, parts)
     report = {"trainings": [dataclasses.asdict(run) for run in trainings], "variances": found}
     (options.out / "selfplay.json").write_text(json.dumps(report))
     (options.out / "selfplay_training.png").write_bytes(draw_trainings(trainings))
