@@ -18,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import numpy as np
 
 from operant.agents.games.best_response import exploitability, mixture
@@ -28,101 +27,25 @@ from operant.agents.games.policies import NetworkSeat, Seat, state_policy, tree_
 from operant.agents.games.self_play import SelfPlay, SelfPlayConfig
 from operant.agents.games.sequence_form import SequenceForm
 from operant.benchmarks.files import write_atomic
-from operant.benchmarks.report.theme import LIGHT
-from operant.benchmarks.studies.plots import small_png
+from operant.benchmarks.studies.selfplay_page import (
+    draw_trainings,
+    draw_variances,
+    training_table,
+    variance_table,
+)
+from operant.benchmarks.studies.selfplay_tasks import (
+    KUHN,
+    METHODS,
+    TASKS,
+    TIC_TAC_TOE,
+    Training,
+)
 from operant.envs import multiagent
 from operant.types import Float
 
-KUHN, TIC_TAC_TOE = "KuhnPoker-v0", "TicTacToe-v0"
 EVALUATIONS = 40
 MEASURED = 3
 """Trainings of each game in which the variance is measured, at most."""
-METHODS = ("rae", "global", "gae")
-LABELS = {"rae": "one mean per role (RAE)", "global": "one mean for all", "gae": "critic (GAE)"}
-
-
-def falling(start: float, end: float) -> dict[str, Any]:
-    """Return the schedule from one number to another over the whole training."""
-    return {"kind": "linear", "from": start, "to": end}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
-    """A game, and how it is learned.
-
-    Attributes:
-        rows: Games at a time.
-        steps: Moves to learn from.
-        hyper: Fields of :class:`SelfPlayConfig`.
-        bar: What the score shall not exceed.
-        score: What it is.
-    """
-
-    rows: int
-    steps: int
-    hyper: Mapping[str, Any]
-    bar: float
-    score: str
-
-
-TASKS = {
-    KUHN: Task(
-        rows=512,
-        steps=1_500_000,
-        hyper={
-            "advantage": "gae",
-            "n_steps": 10,
-            "batch_size": 1 << 16,
-            "n_epochs": 10,
-            "learning_rate": falling(3e-3, 3e-4),
-            "temperature": falling(0.5, 0.05),
-            "net_arch": (64,),
-            "pool_share": 0.0,
-            "pool_size": 0,
-        },
-        bar=0.05,
-        score="exploitability of the average policy",
-    ),
-    TIC_TAC_TOE: Task(
-        rows=256,
-        steps=1_000_000,
-        hyper={
-            "advantage": "gae",
-            "n_steps": 32,
-            "batch_size": 2048,
-            "n_epochs": 4,
-            "learning_rate": falling(1e-3, 1e-4),
-            "temperature": falling(0.2, 0.02),
-            "net_arch": (128, 128),
-        },
-        bar=0.02,
-        score="losses against perfect play",
-    ),
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Training:
-    """What came of one training.
-
-    Attributes:
-        game: Id of the game.
-        seed: Of the agent.
-        steps: Moves learned from before each evaluation.
-        scores: Name -> one number per evaluation.
-        seconds: Of processor time, evaluations included.
-    """
-
-    game: str
-    seed: int
-    steps: list[int]
-    scores: dict[str, list[float]]
-    seconds: float
-
-    @property
-    def final(self) -> float:
-        """The last score that the bar is about."""
-        return self.scores[TASKS[self.game].score][-1]
 
 
 # ---- training -------------------------------------------------------------------------------
@@ -242,104 +165,7 @@ def variances(game: str, seed: int, share: float = 1.0) -> dict[str, Any]:
     return found
 
 
-# ---- report ---------------------------------------------------------------------------------
-
-
-def training_table(trainings: Sequence[Training]) -> str:
-    """Return the final scores as Markdown: the mean over seeds, the best and the worst."""
-    lines = ["| game | score | mean | seeds | bar |", "| --- | --- | --- | --- | --- |"]
-    for game, task in TASKS.items():
-        mine = [run for run in trainings if run.game == game]
-        for name in mine[0].scores if mine else ():
-            values = [run.scores[name][-1] for run in mine]
-            bar = f"<= {task.bar:g}" if name == task.score else ""
-            seeds = ", ".join(f"{value:.4f}" for value in values)
-            lines.append(f"| {game} | {name} | {np.mean(values):.4f} | {seeds} | {bar} |")
-    return "\n".join(lines)
-
-
-def variance_table(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the variances as Markdown, relative to one mean for all roles."""
-    head = "| game | moves | value of the roles | " + " | ".join(LABELS[m] for m in METHODS) + " |"
-    lines = [head, "| --- " * (3 + len(METHODS)) + "|"]
-    for game in TASKS:
-        mine = [run for run in found if run["game"] == game]
-        for point in range(len(mine[0]["steps"]) if mine else 0):
-            base = np.array([run["global"][point] for run in mine])
-            shares = [np.mean([run[m][point] for run in mine] / base) for m in METHODS]
-            roles = np.mean([run["roles"][point] for run in mine], 0)
-            cells = [f"{share:.3f}" for share in shares]
-            values = ", ".join(f"{value:+.2f}" for value in roles)
-            lines.append(
-                f"| {game} | {mine[0]['steps'][point]:,} | {values} | {' | '.join(cells)} |"
-            )
-    return "\n".join(lines)
-
-
-def draw_trainings(trainings: Sequence[Training]) -> bytes:
-    """Return the scores over training as PNG, a panel per game, a line per seed."""
-    panels = [_score_panel([r for r in trainings if r.game == game], game) for game in TASKS]
-    return small_png(alt.hconcat(*panels).resolve_scale(color="independent"))
-
-
-def draw_variances(found: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the variances as PNG, a panel per game, relative to one mean for all roles."""
-    panels = [_variance_panel([r for r in found if r["game"] == game], game) for game in TASKS]
-    return small_png(alt.hconcat(*panels))
-
-
-def _score_panel(trainings: Sequence[Training], game: str) -> Any:
-    task = TASKS[game]
-    points = [
-        {"step": step, "value": value, "score": name, "seed": run.seed}
-        for run in trainings
-        for name, values in run.scores.items()
-        for step, value in zip(run.steps, values, strict=True)
-    ]
-    names = list(trainings[0].scores)
-    colour = alt.Color(
-        "score:N",
-        title=None,
-        scale=alt.Scale(domain=names, range=list(LIGHT.series[: len(names)])),
-        legend=alt.Legend(orient="bottom", labelLimit=260, columns=1, symbolOpacity=1),
-    )
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)), color=colour
-    )
-    y = alt.Y("value:Q", title="")
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2).encode(y="mean(value):Q")
-    rule = alt.Chart(alt.InlineData(values=[{"value": task.bar}]))
-    bar = rule.mark_rule(color=LIGHT.rule, strokeDash=[4, 3]).encode(y="value:Q")
-    return alt.layer(bar, thin, thick).properties(title=game, width=330, height=220)
-
-
-def _variance_panel(found: Sequence[Mapping[str, Any]], game: str) -> Any:
-    points = [
-        {
-            "step": step,
-            "value": run[method][point] / run["global"][point],
-            "method": LABELS[method],
-            "seed": run["seed"],
-        }
-        for run in found
-        for method in METHODS
-        for point, step in enumerate(run["steps"])
-    ]
-    domain = [LABELS[method] for method in METHODS]
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)),
-        color=alt.Color(
-            "method:N",
-            title=None,
-            scale=alt.Scale(domain=domain, range=list(LIGHT.series[:3])),
-            legend=alt.Legend(orient="bottom", labelLimit=200, symbolOpacity=1),
-        ),
-    )
-    y = alt.Y("value:Q", title="variance of the gradient, relative", scale=alt.Scale(zero=False))
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2, point=True).encode(y="mean(value):Q")
-    return alt.layer(thin, thick).properties(title=game, width=330, height=220)
+# ---- study --------------------------------------------------------------------------------
 
 
 def study(
