@@ -1,7 +1,8 @@
 """Agents: what learns or plans. Importing this loads no learning library.
 
 A learner is made by id and trains on a vector env, and so is an online algorithm, which has nothing
-to train; a planner is a function of an explicit MDP.
+to train; a planner is a function of an explicit MDP; what plays all seats of a game is made of that
+game by :func:`make_game_agent`.
 ``PPO`` is the native PPO with the interface of Stable-Baselines3's.
 """
 
@@ -17,8 +18,9 @@ from operant.registry import AgentRow, Registry, collect_rows
 if TYPE_CHECKING:
     import gymnasium as gym
 
-    from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Json, Policy
+    from operant.agents.base import Agent, AgentConfig, AnyVectorEnv, Array, Json, Policy, Trainee
     from operant.agents.ppo import PPO
+    from operant.games import GameForms
 
 if not __name__.startswith("operant."):  # the repository root is on sys.path when it is the cwd
     raise ImportError(
@@ -32,6 +34,7 @@ __all__ = [
     "load_policy",
     "make_agent",
     "make_config",
+    "make_game_agent",
     "registry",
 ]
 
@@ -59,7 +62,7 @@ def agent_row(name: str) -> AgentRow:
     return cast(AgentRow, registry()[name])
 
 
-def list_agents(kind: Literal["learner", "planner", "online"] | None = None) -> list[str]:
+def list_agents(kind: Literal["learner", "planner", "online", "game"] | None = None) -> list[str]:
     """Return the ids of all agents, or of those of one kind.
 
     >>> "ppo" in list_agents("learner"), "ppo" in list_agents("planner")
@@ -80,7 +83,7 @@ def make_config(name: str, **hyper: Any) -> AgentConfig:
         OperantError: If it is a planner, which has no config.
         ValueError: If a hyper-parameter is unknown or out of range.
     """
-    config: AgentConfig = _learner(name).config_class.from_json({**agent_row(name).kwargs, **hyper})
+    config: AgentConfig = _loaded(name).config_class.from_json({**agent_row(name).kwargs, **hyper})
     return config
 
 
@@ -95,11 +98,39 @@ def make_agent(name: str, env: AnyVectorEnv, *, seed: int = 0, **hyper: Any) -> 
 
     Raises:
         UnknownIdError: If there is no such agent.
-        OperantError: If it is a planner, which needs an MDP instead of an env.
+        OperantError: If it is a planner, which needs an MDP instead of an env, or plays games.
         ValueError: If a hyper-parameter is unknown or out of range, or the env is unsuitable.
         GammaMismatchError: If the env carries a reward design with another discount.
     """
     made: Agent = _learner(name)(env, config=make_config(name, **hyper), seed=seed)
+    return made
+
+
+def make_game_agent(
+    name: str, game: GameForms, *, num_envs: int = 256, seed: int = 0, **hyper: Any
+) -> Trainee:
+    """Build what sits on all seats of a game.
+
+    Args:
+        name: Registry id, e.g. ``"self-play"``.
+        game: The game.
+        num_envs: Games at a time, for those that learn by playing; >= 1.
+        seed: Root of everything random in it.
+        **hyper: Fields of its config; the others keep their defaults.
+
+    Raises:
+        UnknownIdError: If there is no such agent.
+        OperantError: If it plays no games.
+        ValueError: If a hyper-parameter is unknown or out of range, or the game is unsuitable.
+    """
+    if agent_row(name).kind != "game":
+        raise OperantError(
+            f"agent {name!r} acts in an env and sits on no seats of a game; those that do are "
+            f"{', '.join(list_agents('game'))}"
+        )
+    made: Trainee = _loaded(name).for_game(
+        game, num_envs=num_envs, config=make_config(name, **hyper), seed=seed
+    )
     return made
 
 
@@ -119,6 +150,7 @@ def load_policy(
 
     Raises:
         UnknownIdError: If there is no such agent.
+        OperantError: If it is a table for a game, which nothing but that game can read.
         ValueError: If names or shapes do not fit the network of this config and these spaces.
     """
     cls = _learner(meta["agent"])
@@ -128,6 +160,15 @@ def load_policy(
 
 
 def _learner(name: str) -> Any:
+    if agent_row(name).kind == "game":
+        raise OperantError(
+            f"agent {name!r} sits on all seats of a game and does not act in an env; make it with "
+            "operant.agents.make_game_agent"
+        )
+    return _loaded(name)
+
+
+def _loaded(name: str) -> Any:
     row = agent_row(name)
     if row.kind == "planner":
         function = row.entry_point.replace(":", ".")

@@ -155,6 +155,35 @@ class Player:
             self.memory[ended] = 0
 
 
+class Trainee(Protocol):
+    """What a run trains: an :class:`Agent` on an env, or what sits on all seats of a game."""
+
+    @property
+    def config(self) -> AgentConfig:
+        """Its hyper-parameters."""
+
+    @property
+    def num_steps(self) -> int:
+        """Steps trained on so far; see :attr:`Agent.num_steps`."""
+
+    def learn(
+        self, total_steps: int, on_rollout: Callable[[Any], bool | None] | None = None
+    ) -> None:
+        """Train until ``num_steps >= total_steps``; see :meth:`Agent.learn`."""
+
+    def training_state(self) -> tuple[Arrays, Json]:
+        """Return everything needed to continue; see :meth:`Agent.training_state`."""
+
+    def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
+        """Continue from a training state; see :meth:`Agent.load_training_state`."""
+
+    def policy_state(self) -> tuple[Arrays, Json]:
+        """Return the policy alone; see :meth:`Agent.policy_state`."""
+
+    def metrics(self) -> dict[str, float]:
+        """Return the last training scalars; see :meth:`Agent.metrics`."""
+
+
 class Agent(abc.ABC):
     """A learner on a batch of N envs.
 

@@ -26,7 +26,7 @@ from operant.reward_design.formalisms.memory import (
     MemoryVectorObservation,
 )
 from operant.seeding import SeedTree
-from operant.types import Bool
+from operant.types import Bool, Oracle
 from operant.wrapping import final_info
 
 Act: TypeAlias = Callable[[Any, dict[str, Any], int], npt.NDArray[Any]]
@@ -215,11 +215,15 @@ class Evaluator:
             drawn: npt.NDArray[Any] = space.sample()
             return drawn
 
-        plans = self._plans()
-        return References(
-            random=means(self.score(random, step=0)),
-            oracle=None if plans is None else means(self.score(_follow(plans), step=0)),
-        )
+        oracle, best = None, None
+        found = self._oracles()
+        if found is not None and all(one.actions for one in found):
+            oracle = means(self.score(_follow([one.actions for one in found]), step=0))
+            best = oracle["score"]
+        elif found is not None and self.metric is RETURN:
+            # A value can be known without a way to it: the optimal policy reacts to chance.
+            best = float(np.mean([one.optimal_return for one in found]))
+        return References(random=means(self.score(random, step=0)), oracle=oracle, best=best)
 
     def _told(self, name: str, infos: dict[str, Any]) -> npt.NDArray[Any]:
         """Read what the episodes that ended with this step say of themselves, (B,)."""
@@ -231,20 +235,19 @@ class Evaluator:
             )
         return np.asarray(found)
 
-    def _plans(self) -> list[tuple[int, ...]] | None:
-        """Return an optimal action sequence per row, or None if one is not known exactly."""
-        first, plans = self._tree.seed("evaluation"), []
+    def _oracles(self) -> list[Oracle] | None:
+        """Return what is known of the optimum of every row, or None if it is not known exactly."""
+        first, known = self._tree.seed("evaluation"), []
         with closing(gym.make(self._spec.env_id, **self._spec.env_kwargs)) as env:
             oracle = getattr(env.unwrapped, "oracle", None)
             if oracle is None:
                 return None
             for row in range(self._spec.evaluation.episodes):
                 env.reset(seed=first + row)
-                found = oracle()
-                if found.kind != "exact" or not found.actions:  # a value can be known without a way
+                known.append(oracle())
+                if known[-1].kind != "exact":
                     return None
-                plans.append(found.actions)
-        return plans
+        return known
 
 
 def means(table: EvalTable) -> dict[str, float]:

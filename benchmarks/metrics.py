@@ -63,7 +63,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """Metrics by id. Episodes of all but the first two say their score themselves, as
-``info[id]`` of the last step."""
+``info[id]`` of the last step; what sits on all seats of a game is scored by
+``operant.benchmarks.game_judges``."""
 
 
 def metric(name: str) -> Metric:

@@ -16,6 +16,7 @@ from operant.agents.base import Player, Policy
 from operant.benchmarks.evaluate import run_env
 from operant.benchmarks.formats import read_arrays
 from operant.benchmarks.specs import RunSpec
+from operant.errors import OperantError
 from operant.seeding import SeedTree
 from operant.types import Obs
 
@@ -32,6 +33,7 @@ def load_run(path: Path) -> tuple[RunSpec, Policy]:
     Raises:
         FileNotFoundError: If there is no finished run.
         CorruptRunError: If the policy cannot be read.
+        OperantError: If it sat on all seats of a game, which is no env to be watched in.
     """
     if not (path / "policy.safetensors").is_file() or not (path / "DONE.json").is_file():
         raise FileNotFoundError(
@@ -39,6 +41,11 @@ def load_run(path: Path) -> tuple[RunSpec, Policy]:
             "and finish the run first if it was interrupted"
         )
     spec = RunSpec.from_json(json.loads((path / "spec.json").read_text()))
+    if agents.agent_row(spec.agent).kind == "game":
+        raise OperantError(
+            f"{path} holds a run of {spec.agent!r}, which sits on all seats of {spec.env_id}; "
+            "there is no one policy to watch"
+        )
     arrays, meta = read_arrays(path / "policy.safetensors")
     env = run_env(spec)
     policy = agents.load_policy(arrays, meta, env.observation_space, env.action_space)

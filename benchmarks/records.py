@@ -85,10 +85,13 @@ class References:
     Attributes:
         random: Uniformly random actions; None if the run was told to leave references out.
         oracle: The optimal policy of the true reward, or None where it is not known.
+        best: The score of the best policy where that is known; not all whose worth is known have
+            been played.
     """
 
     random: Mapping[str, float] | None = None
     oracle: Mapping[str, float] | None = None
+    best: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -8,22 +8,24 @@ import datetime
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from operant import agents, reward_design
-from operant.agents.base import Agent
+from operant import agents
+from operant.agents.base import Trainee
 from operant.arrays import section
+from operant.benchmarks.env_trial import EnvTrial
 from operant.benchmarks.episode_log import EpisodeLog
-from operant.benchmarks.evaluate import Evaluator, concatenate, run_batch
+from operant.benchmarks.evaluate import concatenate
 from operant.benchmarks.formats import Arrays
-from operant.benchmarks.gif import record_episode
+from operant.benchmarks.game_trial import GameTrial
 from operant.benchmarks.manifest import describe_machine, peak_rss_mib
+from operant.benchmarks.metrics import Metric
 from operant.benchmarks.records import EvalTable, References
+from operant.benchmarks.specs import RunSpec
 from operant.benchmarks.store import RunDirectory
 from operant.errors import CorruptRunError, InterruptedRunError
-from operant.seeding import SeedTree
 
 CHECKPOINT_SECONDS = 15.0
 """Wall seconds between checkpoints; a request to stop always writes one."""
@@ -52,6 +54,39 @@ class Progress:
     designed_return: float
 
 
+class Trial(Protocol):
+    """What a run trains, and how it is scored: in an env, or on all seats of a game."""
+
+    metric: Metric
+
+    def build(self) -> Any:
+        """Return what is trained, a :class:`Trainee`, untrained."""
+
+    def score(self, trained: Any, *, log: EpisodeLog | None) -> EvalTable:
+        """Score it as it is now; ``log`` sees every step."""
+
+    def references(self) -> References:
+        """Score the policies that it is compared with."""
+
+    def picture(self, trained: Any) -> bytes | None:
+        """Return an animation of what was learned, or None if there is none."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what a result must say of how the design was made."""
+
+
+def make_trial(spec: RunSpec, *, should_stop: Callable[[], bool]) -> Trial:
+    """Build what a run trains and is scored by: of a game if its agent plays games.
+
+    Args:
+        spec: The run.
+        should_stop: Asked now and then while a score takes long; True abandons it.
+    """
+    if agents.agent_row(spec.agent).kind == "game":
+        return GameTrial(spec)
+    return EnvTrial(spec, should_stop=should_stop)
+
+
 class Run:
     """A run in its directory; :meth:`execute` starts or continues it."""
 
@@ -70,7 +105,6 @@ class Run:
             report: Told of progress.
         """
         self._directory, self._spec = directory, directory.spec
-        self._tree = SeedTree(self._spec.seed)
         self._should_stop, self._report = should_stop, report
         self._evals: list[EvalTable] = []
         self._train: list[dict[str, Any]] = []
@@ -101,10 +135,10 @@ class Run:
     def _execute(self) -> Outcome:
         spec = self._spec
         self._started, self._cpu = time.perf_counter(), time.process_time()
-        self._evaluator = Evaluator(spec, should_stop=self._should_stop)
+        self._trial = make_trial(spec, should_stop=self._should_stop)
         try:
             scored = spec.evaluation.references
-            self._references = self._evaluator.references() if scored else References()
+            self._references = self._trial.references() if scored else References()
         except InterruptedRunError:  # nothing was trained yet, so there is nothing to save
             return "interrupted"
         points = np.linspace(0, spec.total_steps, spec.evaluation.points + 1)
@@ -118,28 +152,19 @@ class Run:
         self._finish(agent)
         return "done"
 
-    def _build(self) -> Agent:
-        spec = self._spec
-        self._design = reward_design.make_design(spec.design, **spec.design_kwargs)
-        batch = run_batch(spec, spec.num_envs)
-        seed = self._tree.seed("design")
-        env = reward_design.shape(batch, self._design, gamma=spec.gamma, seed=seed)
-        config = {**spec.agent_config, "gamma": spec.gamma}
-        return agents.make_agent(spec.agent, env, seed=self._tree.seed("agent"), **config)
-
-    def _resumed(self) -> Agent:
+    def _resumed(self) -> Trainee:
         """Return the agent as the checkpoint has it; a checkpoint that is no use is set aside."""
-        agent = self._build()
+        agent: Trainee = self._trial.build()
         try:
             found = self._directory.load_checkpoint()
             if found is not None:
                 self._restore(agent, *found)
         except (CorruptRunError, KeyError, TypeError, ValueError) as error:
             self._directory.discard_checkpoint(f"started afresh: {type(error).__name__}: {error}")
-            return self._build()
+            agent = self._trial.build()
         return agent
 
-    def _restore(self, agent: Agent, arrays: Arrays, meta: dict[str, Any]) -> None:
+    def _restore(self, agent: Trainee, arrays: Arrays, meta: dict[str, Any]) -> None:
         evals = section(arrays, "evals")
         agent.load_training_state(section(arrays, "agent"), meta["agent"])
         self._evals, self._train = [EvalTable(**evals)] if evals else [], meta["train"]
@@ -147,7 +172,7 @@ class Run:
         if self._episodes is not None:
             self._episodes.load_json(meta["episodes"])
 
-    def _save(self, agent: Agent) -> None:
+    def _save(self, agent: Trainee) -> None:
         arrays, meta = agent.training_state()
         columns = dataclasses.asdict(concatenate(self._evals)) if self._evals else {}
         self._directory.save_checkpoint(
@@ -166,12 +191,12 @@ class Run:
         )
         self._saved_at = time.monotonic()
 
-    def _boundary(self, agent: Agent) -> bool:
+    def _boundary(self, agent: Trainee) -> bool:
         """Between rollouts: log, evaluate if due, save if due; return whether to go on."""
         self._log(agent)
         if self._due and agent.num_steps >= self._due[0]:
             try:
-                self._evals.append(self._evaluate(agent))
+                self._evals.append(self._trial.score(agent, log=self._episodes))
             except InterruptedRunError:  # it stays due, and is made when the run continues
                 if agent.num_steps:  # else nothing was trained yet
                     self._save(agent)
@@ -194,19 +219,12 @@ class Run:
     def _latest(self, column: str) -> float:
         return float(self._evals[-1].means(column)[-1]) if self._evals else math.nan
 
-    def _log(self, agent: Agent) -> None:
+    def _log(self, agent: Trainee) -> None:
         last = self._train[-1]["step"] if self._train else 0
         if agent.num_steps - last >= max(1.0, self._spec.total_steps / LOG_ROWS):
             scalars = agent.metrics().items()
             finite = {name: value for name, value in scalars if math.isfinite(value)}
             self._train.append({"step": agent.num_steps, **finite})
-
-    def _evaluate(self, agent: Agent) -> EvalTable:
-        deterministic = self._spec.evaluation.deterministic
-        with agent.sampling(self._tree.seed(f"evaluation {agent.num_steps}")):
-            return self._evaluator.score_policy(
-                agent, deterministic=deterministic, step=agent.num_steps, log=self._episodes
-            )
 
     def _seen(self) -> dict[str, Any] | None:
         return None if self._episodes is None else self._episodes.to_json()
@@ -218,11 +236,9 @@ class Run:
             "sessions": self._spent["sessions"] + 1,
         }
 
-    def _finish(self, agent: Agent) -> None:
-        spec, scored = self._spec, self._spec.evaluation
-        picture = None
-        if scored.animated:
-            picture = record_episode(spec, agent, deterministic=scored.deterministic)
+    def _finish(self, agent: Trainee) -> None:
+        spec = self._spec
+        picture = self._trial.picture(agent) if spec.evaluation.animated else None
         self._directory.finish(
             evals=concatenate(self._evals),
             train=self._train,
@@ -236,10 +252,10 @@ class Run:
                 "run_id": spec.run_id,
                 "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "exact_resume": self._exact,
-                "metric": self._evaluator.metric.id,
+                "metric": self._trial.metric.id,
                 "steps": agent.num_steps,
                 "peak_rss_mib": peak_rss_mib(),
-                "design": self._design.provenance(),
+                "design": self._trial.provenance(),
                 "config": spec.to_json(),
                 "agent_config": agent.config.to_json(),  # the defaults it was run with, too
             },

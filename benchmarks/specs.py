@@ -62,7 +62,7 @@ class RunSpec:
     """One seed of one agent on one env under one reward design.
 
     Attributes:
-        env_id: Gymnasium id.
+        env_id: Gymnasium id; that of a game (``operant games``) if the agent plays games.
         design: Design id.
         agent: Agent id.
         seed: Root of all randomness; equal seeds share levels and initial weights across designs.
@@ -183,9 +183,10 @@ class Suite:
     Attributes:
         id: Registry id.
         title: Title of the leaderboard.
-        env_ids: Gymnasium ids.
+        env_ids: Gymnasium ids, or ids of games for agents that play games.
         designs: Reward designs.
         agents: Agents.
+        agents_of: Env id -> its agents, where they or their configs are not those of all others.
         seeds: Seeds.
         total_steps: Budget of each run in env steps.
         num_envs: Rows of the training env.
@@ -208,6 +209,7 @@ class Suite:
     gamma: float = 0.99
     env_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     kwargs_of: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    agents_of: Mapping[str, tuple[AgentEntry, ...]] = dataclasses.field(default_factory=dict)
     testing_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
 
@@ -218,11 +220,12 @@ class Suite:
             ValueError: If two designs share a label, seeds are missing or repeated, or arguments
                 are meant for an env that the suite lacks.
         """
-        strangers = sorted(self.kwargs_of.keys() - set(self.env_ids))
-        if strangers:
-            raise ValueError(
-                f"suite {self.id!r}: kwargs_of must name envs of the suite, got {strangers}"
-            )
+        for name in ("kwargs_of", "agents_of"):
+            strangers = sorted(getattr(self, name).keys() - set(self.env_ids))
+            if strangers:
+                raise ValueError(
+                    f"suite {self.id!r}: {name} must name envs of the suite, got {strangers}"
+                )
         if not self.seeds:
             raise ValueError(f"suite {self.id!r}: seeds must name at least one, got none")
         repeated = sorted({seed for seed in self.seeds if self.seeds.count(seed) > 1})
@@ -255,10 +258,13 @@ class Suite:
                 agent_config=agent.config,
                 evaluation=self.evaluation,
             )
-            for seed, env_id, agent, design in itertools.product(
-                self.seeds, self.env_ids, self.agents, self.designs
-            )
+            for seed, env_id in itertools.product(self.seeds, self.env_ids)
+            for agent, design in itertools.product(self.entries(env_id), self.designs)
         ]
+
+    def entries(self, env_id: str) -> tuple[AgentEntry, ...]:
+        """Return the agents that run on an env."""
+        return self.agents_of.get(env_id, self.agents)
 
     def testing(self) -> Suite:
         """Return the same suite at a size that runs in seconds; its scores mean nothing."""
@@ -268,18 +274,22 @@ class Suite:
             seeds=self.seeds[:1],
             total_steps=2 * 16 * 16,
             num_envs=16,
-            agents=tuple(
-                dataclasses.replace(
-                    entry, config={**entry.config, **agents.agent_row(entry.id).testing}
-                )
-                for entry in self.agents
-            ),
+            agents=_small(self.agents),
+            agents_of={env_id: _small(entries) for env_id, entries in self.agents_of.items()},
             kwargs_of={  # there they win over all others
                 env_id: {**self.kwargs_of.get(env_id, {}), **self.testing_kwargs}
                 for env_id in self.env_ids
             },
             evaluation=dataclasses.replace(self.evaluation, points=1, episodes=4),
         )
+
+
+def _small(entries: tuple[AgentEntry, ...]) -> tuple[AgentEntry, ...]:
+    """Return agents with what makes their runs ones of seconds."""
+    return tuple(
+        dataclasses.replace(entry, config={**entry.config, **agents.agent_row(entry.id).testing})
+        for entry in entries
+    )
 
 
 def _told(spec: RunSpec | Evaluation) -> dict[str, Any]:

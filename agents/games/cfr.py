@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from operant.agents.games.sequence_form import SequenceForm
@@ -70,6 +72,27 @@ class CFR:
     def average(self) -> Float:
         """The average policy so far, (I, A), weighted by each player's own reach."""
         return self.form.behaviour(self._total)
+
+    def state(self) -> tuple[dict[str, Float], int]:
+        """Return everything needed to continue: arrays, and the iterations so far."""
+        arrays = {"regret": self.regret, "current": self.current, "total": self._total}
+        return {name: part.copy() for name, part in arrays.items()}, self.iterations
+
+    def load_state(self, arrays: Mapping[str, Float], iterations: int) -> None:
+        """Continue from what :meth:`state` returned.
+
+        Raises:
+            ValueError: If it is of another game.
+        """
+        mine = {"regret": self.regret, "current": self.current, "total": self._total}
+        for name, part in mine.items():
+            if np.shape(arrays[name]) != part.shape:
+                raise ValueError(
+                    f"the state is of another game: its {name} has shape "
+                    f"{np.shape(arrays[name])}, here it is {part.shape}"
+                )
+            part[:] = arrays[name]
+        self.iterations = iterations
 
     def _update(self, player: int) -> None:
         form, rows = self.form, self.form.owner == player

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BrokenBarrierError
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from operant.agents.native.config import PPOConfig
 from operant.agents.native.policy import computing
 from operant.agents.native.ppo import PPOAgent
 from operant.arrays import section
-from operant.games import SimultaneousBatch
+from operant.games import GameForms, SimultaneousBatch
 from operant.seeding import SeedTree
 from operant.types import Int
 
@@ -42,12 +44,16 @@ class IndependentPPO:
     """A PPO agent per player: each sees the others as part of the world.
 
     Attributes:
+        id: Registry id.
         agents: The learners, by player.
 
     Source: Multi-Agent Reinforcement Learning: Independent vs. Cooperative Agents (Tan, 1993); Is
     Independent Learning All You Need in the StarCraft Multi-Agent Challenge? (de Witt et al.,
     2020).
     """
+
+    id: ClassVar[str] = "independent-ppo"
+    config_class: ClassVar[type[PPOConfig]] = PPOConfig
 
     def __init__(
         self, batch: SimultaneousBatch, *, config: PPOConfig | None = None, seed: int = 0
@@ -65,6 +71,16 @@ class IndependentPPO:
             PPOAgent(PlayerRows(self._meeting, p), config=config, seed=tree.seed(f"player {p}"))
             for p in range(batch.players)
         ]
+
+    @classmethod
+    def for_game(cls, game: GameForms, *, num_envs: int, config: Any, seed: int) -> Self:
+        """Build it for a game; see :func:`operant.agents.make_game_agent`."""
+        return cls(game.batch(num_envs), config=config, seed=seed)
+
+    @property
+    def config(self) -> PPOConfig:
+        """Hyper-parameters of each learner."""
+        return self.agents[0].config
 
     @property
     def num_steps(self) -> int:
@@ -121,16 +137,34 @@ class IndependentPPO:
         ]
         return np.stack(columns, 1).astype(np.int64)
 
+    @contextlib.contextmanager
+    def sampling(self, seed: int) -> Iterator[None]:
+        """Draw from streams of this seed; see :meth:`operant.agents.base.Agent.sampling`."""
+        tree = SeedTree(seed)
+        with contextlib.ExitStack() as stack:
+            for player, agent in enumerate(self.agents):
+                stack.enter_context(agent.sampling(tree.seed(f"player {player}")))
+            yield
+
     def training_state(self) -> tuple[Arrays, Json]:
         """Return everything needed to continue bit for bit; see :class:`Agent`."""
         states = [agent.training_state() for agent in self.agents]
-        arrays = {
-            f"{player}/{name}": array
-            for player, (part, _) in enumerate(states)
-            for name, array in part.items()
-        }
+        arrays = _joined([part for part, _ in states])
         exact = all(meta["exact_resume"] for _, meta in states)
         return arrays, {"players": [meta for _, meta in states], "exact_resume": exact}
+
+    def policy_state(self) -> tuple[Arrays, Json]:
+        """Return the policies alone: those of native PPOs, ``players`` in all."""
+        states = [agent.policy_state() for agent in self.agents]
+        return _joined([arrays for arrays, _ in states]), {
+            **states[0][1],
+            "players": len(states),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return the last training scalars, the mean over the learners."""
+        told = [agent.metrics() for agent in self.agents]
+        return {name: float(np.mean([one[name] for one in told])) for name in told[0]}
 
     def load_training_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
         """Continue from what :meth:`training_state` returned.
@@ -145,3 +179,11 @@ class IndependentPPO:
             )
         for player, agent in enumerate(self.agents):
             agent.load_training_state(section(arrays, str(player)), meta["players"][player])
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    return {
+        f"{player}/{name}": array
+        for player, part in enumerate(parts)
+        for name, array in part.items()
+    }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 
 from operant.agents.base import AnyVectorEnv, Array, Arrays, Json, check_range
+from operant.agents.games.best_response import mixture
 from operant.agents.games.credit import Moves, RoleBaseline, role_returns, turn_advantages
 from operant.agents.games.opponents import OpponentPool
-from operant.agents.games.policies import NetworkSeat
+from operant.agents.games.players import mode
+from operant.agents.games.policies import NetworkSeat, state_policy, tree_policy
+from operant.agents.games.sequence_form import SequenceForm
 from operant.agents.games.turn_env import TurnEnv
 from operant.agents.native.config import SCHEDULES, PPOConfig, Schedule, scheduled
 from operant.agents.native.hooks import Hooks
@@ -20,12 +23,13 @@ from operant.agents.native.ppo import PPOAgent
 from operant.agents.native.rollout import RolloutBuffer
 from operant.agents.weights import module_arrays
 from operant.arrays import section
-from operant.games import TurnBatch
+from operant.games import GameForms, StateGame, TurnBatch
 from operant.seeding import SeedTree
 from operant.types import Float
 
 ADVANTAGES = ("gae", "rae", "global")
 KEEPS = ("spread", "latest")
+PLAYS = ("policy", "mode", "average")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,10 @@ class SelfPlayConfig(PPOConfig):
         pool_share: Of the games, how many are against a snapshot instead of itself, in [0, 1].
         pool_keep: ``"spread"`` keeps a uniform sample of all snapshots, ``"latest"`` the last ones.
         snapshot_every: Rollouts between snapshots, >= 1.
+        plays: What of it plays when it is judged: the ``"policy"`` as it is, its ``"mode"`` (the
+            most likely action, enough where there are no secrets), or the ``"average"``: one of the
+            pool's snapshots, drawn anew for every game. With secrets policies circle around the
+            equilibrium that their average approaches.
     """
 
     gamma: float = 1.0
@@ -58,6 +66,7 @@ class SelfPlayConfig(PPOConfig):
     pool_share: float = 0.25
     pool_keep: Literal["spread", "latest"] = "spread"
     snapshot_every: int = 10
+    plays: Literal["policy", "mode", "average"] = "policy"
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -66,7 +75,8 @@ class SelfPlayConfig(PPOConfig):
             ValueError: If a value is out of range, or the network has a memory or several rewards.
         """
         super().__post_init__()
-        for name, allowed in (("advantage", ADVANTAGES), ("pool_keep", KEEPS)):
+        choices = {"advantage": ADVANTAGES, "pool_keep": KEEPS, "plays": PLAYS}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         check_range("pool_share", self.pool_share, 0.0, 1.0)
@@ -76,6 +86,8 @@ class SelfPlayConfig(PPOConfig):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
                 raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
+        if self.plays == "average" and not self.pool_size:
+            raise ValueError("pool_size must be >= 1 for plays='average', which is of the pool")
         check_temperature(self.temperature)
         if not isinstance(self.roles, bool):
             raise ValueError(f"roles must be True or False, got {self.roles!r}")
@@ -156,6 +168,33 @@ class SelfPlay(PPOAgent):
     def seat(self) -> NetworkSeat:
         """Return the policy as it is now, as a player; later training does not change it."""
         return self._snapshot(module_arrays(self.policy.model))
+
+    @classmethod
+    def for_game(cls, game: GameForms, *, num_envs: int, config: Any, seed: int) -> Self:
+        """Build it for a game; see :func:`operant.agents.make_game_agent`."""
+        return cls(game.batch(num_envs), config=config, seed=seed)
+
+    def table(self, game: SequenceForm | StateGame) -> Float:
+        """Return what ``config.plays`` says; see :meth:`TablePlayer.table`.
+
+        Raises:
+            ValueError: If it is the average, and the game is given as states: how likely a snapshot
+                plays on then depends on how a state was come to.
+        """
+        plays = self.config.plays
+        if plays == "average":
+            if not isinstance(game, SequenceForm):
+                raise ValueError("plays='average' needs a game with a tree; use 'mode'")
+            if len(self.pool):
+                return mixture(game, [self._table(seat, game) for seat in self.pool.seats])
+        table = self._table(self.seat(), game)
+        return mode(table) if plays == "mode" else table
+
+    def _table(self, seat: NetworkSeat, game: SequenceForm | StateGame) -> Float:
+        if isinstance(game, StateGame):
+            return state_policy(seat, game)
+        space: Any = self.env.single_action_space
+        return tree_policy(seat, game, int(space.n))
 
     def policy_state(self) -> tuple[Arrays, Json]:
         """Return the policy alone: that of a native PPO, for :func:`operant.agents.load_policy`."""

@@ -189,7 +189,18 @@ def findings(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if row.design == BASELINE and row is not best
     ]
-    return lines
+    return [*lines, *_references(best)]
+
+
+def _references(row: Row) -> list[str]:
+    """Say between what the scores lie, where success rates do not say it themselves."""
+    told, metric = row.references, row.metric
+    if metric.share or told.random is None:
+        return []
+    line = f"Random play scores {score(metric, float(told.random['score']))}"
+    if told.best is not None:
+        line += f"; the best that there is, {score(metric, told.best)}"
+    return [f"{line}."]
 
 
 def reached(row: Row) -> str:
@@ -205,7 +216,8 @@ def _reaches(row: Row) -> str:
     reached = score(row.metric, row.score.value)
     if row.metric is SUCCESS:
         return f"solves {reached}"
-    return f"reaches a {row.metric.title.lower()} of {reached}"
+    name = row.metric.title.lower()
+    return f"reaches {'an' if name[0] in 'aeiou' else 'a'} {name} of {reached}"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -13,12 +13,11 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import numpy as np
 
 from operant.agents.games.best_response import exploitability, mixture
@@ -27,101 +26,26 @@ from operant.agents.games.minimax import Minimax
 from operant.agents.games.policies import NetworkSeat, Seat, state_policy, tree_policy
 from operant.agents.games.self_play import SelfPlay, SelfPlayConfig
 from operant.agents.games.sequence_form import SequenceForm
-from operant.benchmarks.report.theme import LIGHT
-from operant.benchmarks.studies.plots import small_png
+from operant.benchmarks.files import write_atomic
+from operant.benchmarks.studies.selfplay_page import (
+    draw_trainings,
+    draw_variances,
+    training_table,
+    variance_table,
+)
+from operant.benchmarks.studies.selfplay_tasks import (
+    KUHN,
+    METHODS,
+    TASKS,
+    TIC_TAC_TOE,
+    Training,
+)
 from operant.envs import multiagent
 from operant.types import Float
 
-KUHN, TIC_TAC_TOE = "KuhnPoker-v0", "TicTacToe-v0"
 EVALUATIONS = 40
 MEASURED = 3
 """Trainings of each game in which the variance is measured, at most."""
-METHODS = ("rae", "global", "gae")
-LABELS = {"rae": "one mean per role (RAE)", "global": "one mean for all", "gae": "critic (GAE)"}
-
-
-def falling(start: float, end: float) -> dict[str, Any]:
-    """Return the schedule from one number to another over the whole training."""
-    return {"kind": "linear", "from": start, "to": end}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
-    """A game, and how it is learned.
-
-    Attributes:
-        rows: Games at a time.
-        steps: Moves to learn from.
-        hyper: Fields of :class:`SelfPlayConfig`.
-        bar: What the score shall not exceed.
-        score: What it is.
-    """
-
-    rows: int
-    steps: int
-    hyper: Mapping[str, Any]
-    bar: float
-    score: str
-
-
-TASKS = {
-    KUHN: Task(
-        rows=512,
-        steps=1_500_000,
-        hyper={
-            "advantage": "gae",
-            "n_steps": 10,
-            "batch_size": 1 << 16,
-            "n_epochs": 10,
-            "learning_rate": falling(3e-3, 3e-4),
-            "temperature": falling(0.5, 0.05),
-            "net_arch": (64,),
-            "pool_share": 0.0,
-            "pool_size": 0,
-        },
-        bar=0.05,
-        score="exploitability of the average policy",
-    ),
-    TIC_TAC_TOE: Task(
-        rows=256,
-        steps=1_000_000,
-        hyper={
-            "advantage": "gae",
-            "n_steps": 32,
-            "batch_size": 2048,
-            "n_epochs": 4,
-            "learning_rate": falling(1e-3, 1e-4),
-            "temperature": falling(0.2, 0.02),
-            "net_arch": (128, 128),
-        },
-        bar=0.02,
-        score="losses against perfect play",
-    ),
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Training:
-    """What came of one training.
-
-    Attributes:
-        game: Id of the game.
-        seed: Of the agent.
-        steps: Moves learned from before each evaluation.
-        scores: Name -> one number per evaluation.
-        seconds: Of processor time, evaluations included.
-    """
-
-    game: str
-    seed: int
-    steps: list[int]
-    scores: dict[str, list[float]]
-    seconds: float
-
-    @property
-    def final(self) -> float:
-        """The last score that the bar is about."""
-        return self.scores[TASKS[self.game].score][-1]
 
 
 # ---- training -------------------------------------------------------------------------------
@@ -241,132 +165,62 @@ def variances(game: str, seed: int, share: float = 1.0) -> dict[str, Any]:
     return found
 
 
-# ---- report ---------------------------------------------------------------------------------
+# ---- study --------------------------------------------------------------------------------
 
 
-def training_table(trainings: Sequence[Training]) -> str:
-    """Return the final scores as Markdown: the mean over seeds, the best and the worst."""
-    lines = ["| game | score | mean | seeds | bar |", "| --- | --- | --- | --- | --- |"]
-    for game, task in TASKS.items():
-        mine = [run for run in trainings if run.game == game]
-        for name in mine[0].scores if mine else ():
-            values = [run.scores[name][-1] for run in mine]
-            bar = f"<= {task.bar:g}" if name == task.score else ""
-            seeds = ", ".join(f"{value:.4f}" for value in values)
-            lines.append(f"| {game} | {name} | {np.mean(values):.4f} | {seeds} | {bar} |")
-    return "\n".join(lines)
-
-
-def variance_table(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the variances as Markdown, relative to one mean for all roles."""
-    head = "| game | moves | value of the roles | " + " | ".join(LABELS[m] for m in METHODS) + " |"
-    lines = [head, "| --- " * (3 + len(METHODS)) + "|"]
-    for game in TASKS:
-        mine = [run for run in found if run["game"] == game]
-        for point in range(len(mine[0]["steps"]) if mine else 0):
-            base = np.array([run["global"][point] for run in mine])
-            shares = [np.mean([run[m][point] for run in mine] / base) for m in METHODS]
-            roles = np.mean([run["roles"][point] for run in mine], 0)
-            cells = [f"{share:.3f}" for share in shares]
-            values = ", ".join(f"{value:+.2f}" for value in roles)
-            lines.append(
-                f"| {game} | {mine[0]['steps'][point]:,} | {values} | {' | '.join(cells)} |"
-            )
-    return "\n".join(lines)
-
-
-def draw_trainings(trainings: Sequence[Training]) -> bytes:
-    """Return the scores over training as PNG, a panel per game, a line per seed."""
-    panels = [_score_panel([r for r in trainings if r.game == game], game) for game in TASKS]
-    return small_png(alt.hconcat(*panels).resolve_scale(color="independent"))
-
-
-def draw_variances(found: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the variances as PNG, a panel per game, relative to one mean for all roles."""
-    panels = [_variance_panel([r for r in found if r["game"] == game], game) for game in TASKS]
-    return small_png(alt.hconcat(*panels))
-
-
-def _score_panel(trainings: Sequence[Training], game: str) -> Any:
-    task = TASKS[game]
-    points = [
-        {"step": step, "value": value, "score": name, "seed": run.seed}
-        for run in trainings
-        for name, values in run.scores.items()
-        for step, value in zip(run.steps, values, strict=True)
-    ]
-    names = list(trainings[0].scores)
-    colour = alt.Color(
-        "score:N",
-        title=None,
-        scale=alt.Scale(domain=names, range=list(LIGHT.series[: len(names)])),
-        legend=alt.Legend(orient="bottom", labelLimit=260, columns=1, symbolOpacity=1),
-    )
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)), color=colour
-    )
-    y = alt.Y("value:Q", title="")
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2).encode(y="mean(value):Q")
-    rule = alt.Chart(alt.InlineData(values=[{"value": task.bar}]))
-    bar = rule.mark_rule(color=LIGHT.rule, strokeDash=[4, 3]).encode(y="value:Q")
-    return alt.layer(bar, thin, thick).properties(title=game, width=330, height=220)
-
-
-def _variance_panel(found: Sequence[Mapping[str, Any]], game: str) -> Any:
-    points = [
-        {
-            "step": step,
-            "value": run[method][point] / run["global"][point],
-            "method": LABELS[method],
-            "seed": run["seed"],
-        }
-        for run in found
-        for method in METHODS
-        for point, step in enumerate(run["steps"])
-    ]
-    domain = [LABELS[method] for method in METHODS]
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)),
-        color=alt.Color(
-            "method:N",
-            title=None,
-            scale=alt.Scale(domain=domain, range=list(LIGHT.series[:3])),
-            legend=alt.Legend(orient="bottom", labelLimit=200, symbolOpacity=1),
-        ),
-    )
-    y = alt.Y("value:Q", title="variance of the gradient, relative", scale=alt.Scale(zero=False))
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2, point=True).encode(y="mean(value):Q")
-    return alt.layer(thin, thick).properties(title=game, width=330, height=220)
-
-
-def study(seeds: int, share: float, jobs: int) -> tuple[list[Training], list[dict[str, Any]]]:
-    """Train and measure everything.
+def study(
+    seeds: int, share: float, jobs: int, parts: Path
+) -> tuple[list[Training], list[dict[str, Any]]]:
+    """Train and measure everything that is not there yet.
 
     Args:
         seeds: Trainings of each game, >= 1.
         share: Of the budget, in (0, 1].
         jobs: Processes.
+        parts: Folder in which each result is kept, so that a study that was stopped goes on.
     """
-    work: list[tuple[Callable[[str, int, float], Any], str, int]] = [
-        (train, game, seed) for game in reversed(TASKS) for seed in range(seeds)
-    ]
     few = min(seeds, MEASURED)
-    work += [(variances, game, seed) for game in reversed(TASKS) for seed in range(few)]
+    work = [("train", game, seed) for game in reversed(TASKS) for seed in range(seeds)]
+    work += [("variances", game, seed) for game in reversed(TASKS) for seed in range(few)]
+    parts.mkdir(parents=True, exist_ok=True)
     results = []
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for task in [pool.submit(do, game, seed, share) for do, game, seed in work]:
+        for task in [pool.submit(part, *what, share, parts) for what in work]:
             results.append(task.result())
             sys.stderr.write(f"{len(results)} of {len(work)}: {_told(results[-1])}\n")
     count = len(TASKS) * seeds
-    return results[:count], results[count:]
+    return [Training(**result) for result in results[:count]], results[count:]
 
 
-def _told(result: Any) -> str:
-    if isinstance(result, Training):
-        return f"{result.game}, seed {result.seed}: {TASKS[result.game].score} {result.final:.4f}"
-    return f"{result['game']}, seed {result['seed']}: variance measured"
+def part(what: str, game: str, seed: int, share: float, folder: Path) -> dict[str, Any]:
+    """Return one result, from its file if it is there.
+
+    Args:
+        what: ``"train"`` or ``"variances"``.
+        game: Key of :data:`TASKS`.
+        seed: Of the agent.
+        share: Of the budget, in (0, 1].
+        folder: Where results are kept. They do not tell of which code they are: a study of changed
+            code needs another folder.
+    """
+    path = folder / f"{what}-{game}-{seed}-{share:g}.json"
+    if not path.exists():
+        found = (
+            dataclasses.asdict(train(game, seed, share))
+            if what == "train"
+            else variances(game, seed, share)
+        )
+        write_atomic(path, json.dumps(found))
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    where = f"{result['game']}, seed {result['seed']}"
+    if "scores" not in result:
+        return f"{where}: variance measured"
+    score = TASKS[result["game"]].score
+    return f"{where}: {score} {result['scores'][score][-1]:.4f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -381,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--seeds and --jobs must be >= 1, and --share lie in (0, 1]")
     options.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     start = time.perf_counter()
-    trainings, found = study(options.seeds, options.share, options.jobs)
+    parts = options.out / "parts"
+    trainings, found = study(options.seeds, options.share, options.jobs, parts)
     report = {"trainings": [dataclasses.asdict(run) for run in trainings], "variances": found}
     (options.out / "selfplay.json").write_text(json.dumps(report))
     (options.out / "selfplay_training.png").write_bytes(draw_trainings(trainings))

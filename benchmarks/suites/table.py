@@ -12,10 +12,23 @@ ROWS = [
         tags=("bandit",),
     ),
     Row(
+        id="cooperation",
+        entry_point="operant.benchmarks.suites.cooperation:SUITE",
+        summary="welfare of teams that share a policy or do not; a robot that may ask a human",
+        tags=("game", "cooperation"),
+        extra="theory",
+    ),
+    Row(
         id="demo",
         entry_point="operant.benchmarks.suites.demo:SUITE",
         summary="four reward designs on one sparse-reward level; which help, which is hacked",
         tags=("gridworld",),
+    ),
+    Row(
+        id="games-zero-sum",
+        entry_point="operant.benchmarks.suites.games_zero_sum:SUITE",
+        summary="exploitability of self-play, of CFR and of chance, exactly",
+        tags=("game", "zero-sum"),
     ),
     Row(
         id="locomotion-skills",

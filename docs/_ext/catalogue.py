@@ -227,11 +227,15 @@ def suite_section(row: Row) -> str:
         return f"{name} {dict(arguments)}" if arguments else name
 
     designs = tuple(called(design.label or design.id, design.kwargs) for design in suite.designs)
-    entries = tuple(called(agent.id, agent.config) for agent in suite.agents)
+    entries = {
+        called(agent.id, agent.config): None
+        for env_id in suite.env_ids
+        for agent in suite.entries(env_id)
+    }
     facts = [
         ["environments", show(suite.env_ids)],
         ["designs", show(designs)],
-        ["agents", show(entries)],
+        ["agents", show(tuple(entries))],
         ["seeds", show(suite.seeds)],
         ["budget", f"{suite.total_steps:,} env steps in {suite.num_envs} rows"],
         ["gamma", suite.gamma],

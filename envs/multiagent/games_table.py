@@ -34,6 +34,11 @@ class GameRow(Row):
     tier: int = 0
     extra: str = "multiagent"
 
+    @property
+    def metric(self) -> str:
+        """By what the benchmarks score who plays it: ``"exploitability"`` or ``"welfare"``."""
+        return "exploitability" if "zero-sum" in self.tags else "welfare"
+
 
 def collected(package: str) -> list[Row]:
     """Gather ``ROWS`` of every module of a package whose name ends in ``_rows``.

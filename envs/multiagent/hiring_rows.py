@@ -8,9 +8,11 @@ from operant.envs.multiagent.games_table import GameRow
 
 
 def _row(game_id: str, summary: str, players: int, **options: Any) -> GameRow:
+    rows = options.get("principal") != "payments"  # whose actions are not Discrete
     return GameRow(
         id=game_id,
         entry_point="operant.envs.multiagent.hiring.game:HiringGame",
+        batch_entry_point="operant.envs.multiagent.hiring.batch:HiringBatch" if rows else "",
         summary=summary,
         interface="parallel",
         players=players,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import gymnasium as gym
@@ -188,3 +188,18 @@ class StateGame:
         after = values[self.successor, movers[:, None]]
         best: Bool = self.legal & (after >= own[:, None])
         return best
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class GameForms:
+    """A game in the forms that agents ask for; each is built when it is.
+
+    Attributes:
+        batch: N -> so many games in rows: a :class:`TurnBatch` or a :class:`SimultaneousBatch`.
+        tree: () -> the whole tree. Raises ValueError where there is none.
+        states: () -> all states. Raises ValueError where chance or secrets forbid it.
+    """
+
+    batch: Callable[[int], Any]
+    tree: Callable[[], ExtensiveGame]
+    states: Callable[[], StateGame]

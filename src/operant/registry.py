@@ -57,12 +57,13 @@ class AgentRow(Row):
 
     Attributes:
         kind: ``"learner"`` trains on a vector env, ``"planner"`` solves an explicit MDP,
-            ``"online"`` knows its kind of task and learns within an episode: nothing is trained.
+            ``"online"`` knows its kind of task and learns within an episode: nothing is trained;
+            ``"game"`` sits on all seats of a game of several players.
         home: Id of an env that it acts in, for what cannot act in any; else ``""``.
         testing: Fields of its config that make a run of 512 env steps one of seconds.
     """
 
-    kind: Literal["learner", "planner", "online"]
+    kind: Literal["learner", "planner", "online", "game"]
     home: str = ""
     testing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

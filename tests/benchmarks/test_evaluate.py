@@ -239,7 +239,7 @@ def test_random_reference_covers_all_actions(spec: Spec, monkeypatch: pytest.Mon
         return score(lambda obs, infos, t: seen.append(act(obs, infos, t)) or seen[-1], step=step)
 
     monkeypatch.setattr(evaluator, "score", spy)
-    evaluator._plans = lambda: None  # type: ignore[method-assign]
+    evaluator._oracles = lambda: None  # type: ignore[method-assign]
     evaluator.references()
     counts = np.bincount(np.concatenate(seen), minlength=7)
     assert counts.min() > 0.7 * counts.mean()

@@ -17,6 +17,7 @@ from operant import agents, reward_design
 from operant.agents.base import Agent
 from operant.benchmarks import run as run_module
 from operant.benchmarks import store
+from operant.benchmarks.evaluate import run_batch
 from operant.benchmarks.files import write_atomic
 from operant.benchmarks.formats import pack_arrays, read_arrays
 from operant.benchmarks.run import Progress, Run
@@ -98,7 +99,7 @@ def test_exported_policy_is_the_final_one(tmp_path: Path, tiny: Spec, execute: E
     spec = tiny()
     execute(tmp_path, spec)
     arrays, meta = read_arrays(tmp_path / spec.folder / "policy.safetensors")
-    env = run_module.run_batch(spec, 2)
+    env = run_batch(spec, 2)
     spaces = env.single_observation_space, env.single_action_space
     obs, _ = env.reset(seed=0)
     actions = agents.load_policy(arrays, meta, *spaces).act(obs, deterministic=True)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from operant.agents.games.policies import UniformSeat
-from operant.benchmarks.studies.selfplay import (
+from operant.benchmarks.studies import selfplay
+from operant.benchmarks.studies.selfplay import BoardJudge, KuhnJudge, build, part
+from operant.benchmarks.studies.selfplay_page import training_table, variance_table
+from operant.benchmarks.studies.selfplay_tasks import (
     KUHN,
     LABELS,
     TASKS,
     TIC_TAC_TOE,
-    BoardJudge,
-    KuhnJudge,
     Training,
-    build,
     falling,
-    training_table,
-    variance_table,
 )
 from operant.envs import multiagent
 
@@ -104,3 +103,19 @@ def test_variances_are_relative_to_one_mean_for_all() -> None:
     lines = variance_table(found).splitlines()
     assert all(label in lines[0] for label in LABELS.values())
     assert lines[2] == f"| {KUHN} | 1,000 | -0.10, +0.10 | 0.625 | 1.000 | 0.375 |"
+
+
+def test_a_result_that_is_there_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = []
+
+    def measure(game: str, seed: int, share: float) -> dict[str, Any]:
+        seeds.append(seed)
+        return {"game": game, "seed": seed}
+
+    monkeypatch.setattr(selfplay, "variances", measure)
+    for seed in (0, 1, 0):
+        assert part("variances", KUHN, seed, 0.5, tmp_path) == {"game": KUHN, "seed": seed}
+    part("variances", KUHN, 0, 1.0, tmp_path)  # another share is another result
+    assert seeds == [0, 1, 0]

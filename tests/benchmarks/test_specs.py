@@ -238,3 +238,22 @@ def _soon_over(suite: Suite) -> Suite:
 def test_arguments_for_an_env_that_the_suite_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"kwargs_of must name .* got \['Typo-v0'\]"):
         dataclasses.replace(_suite(), kwargs_of={"Typo-v0": {}})
+    with pytest.raises(ValueError, match=r"agents_of must name .* got \['Typo-v0'\]"):
+        dataclasses.replace(_suite(), agents_of={"Typo-v0": ()})
+
+
+def test_an_env_may_have_agents_of_its_own() -> None:
+    suite = dataclasses.replace(
+        _suite(),
+        env_ids=("SparseKey-5x5-v0", "SparseKey-8x8-v0"),
+        agents=(AgentEntry(id="ppo"),),
+        agents_of={"SparseKey-8x8-v0": (AgentEntry(id="sb3-ppo"), AgentEntry(id="q-learning"))},
+    )
+    for each in (suite, suite.testing()):
+        told = {(run.env_id, run.agent) for run in each.runs()}
+        assert told == {
+            ("SparseKey-5x5-v0", "ppo"),
+            ("SparseKey-8x8-v0", "sb3-ppo"),
+            ("SparseKey-8x8-v0", "q-learning"),
+        }
+    assert all(entry.config for entry in suite.testing().entries("SparseKey-8x8-v0")[:1])

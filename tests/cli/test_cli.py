@@ -85,6 +85,7 @@ def test_details(argv: list[str], expected: str, capsys: pytest.CaptureFixture[s
         (["train", "SparseKy-v0"], "did you mean SparseKey-v0"),
         (["train", "SparseKey-v0", "--design", "potentia"], "did you mean potential"),
         (["train", "SparseKey-v0", "--agent", "sb3-pp"], "did you mean sb3-ppo"),
+        (["train", "KuhnPoker-v0", "--agent", "self-play"], "operant bench run games-zero-sum"),
         (["designs", "nave"], "did you mean naive"),
         (["bench", "run", "dem"], "did you mean demo"),
         (["train", "SparseKey-v0", "--agent-args", "[1]"], "--agent-args must be a JSON object"),

@@ -50,7 +50,8 @@ def _same(one, other):
 
 
 def test_every_row_learns_or_plans() -> None:
-    assert sorted(LEARNERS + PLANNERS + ONLINE) == operant.list_agents()
+    games = agents.list_agents("game")  # tested in tests/agents/games/test_game_agents.py
+    assert sorted(LEARNERS + PLANNERS + ONLINE + games) == operant.list_agents()
 
 
 @pytest.mark.parametrize("name", LEARNERS)

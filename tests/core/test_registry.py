@@ -94,7 +94,7 @@ def test_rows_are_plain_data() -> None:
     assert all(isinstance(row, EnvRow) for row in collect_rows("operant.envs"))
     for row in collect_rows("operant.agents"):
         assert isinstance(row, AgentRow)
-        assert row.kind in {"learner", "planner", "online"}
+        assert row.kind in {"learner", "planner", "online", "game"}
         json.dumps(dict(row.testing))
 
 

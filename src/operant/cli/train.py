@@ -83,7 +83,13 @@ def as_suite(options: Options) -> Suite:
     from operant.benchmarks.specs import AgentEntry, Design, Evaluation, Suite
     from operant.cli.named import make_design, make_env
     from operant.cli.output import console, json_object
+    from operant.errors import OperantError
 
+    if agents.agent_row(options.agent).kind == "game":
+        raise OperantError(
+            f"agent {options.agent!r} sits on all seats of a game and does not train in an env; "
+            "run a suite with it, such as `operant bench run games-zero-sum`"
+        )
     design_kwargs = json_object("--design-args", options.design_args)
     config = json_object("--agent-args", options.agent_args)
     env_kwargs = json_object("--env-args", options.env_args)

@@ -1,0 +1,69 @@
+"""Hiring games in rows do what single ones do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pettingzoo")
+pytest.importorskip("scipy")
+
+from operant.envs import multiagent
+from operant.envs.multiagent.hiring.batch import HiringBatch
+
+SIDES = {
+    "principal": ("HiringAgents-v0", {"experts": "epsilon"}),
+    "experts": ("HiringAgents-Experts-v0", {}),
+}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_row_is_a_game(side: str) -> None:
+    game_id, options = SIDES[side]
+    batch: Any = multiagent.make_batch(game_id, 3, rounds=4, **options)
+    batch.reset([5, 6, 7])
+    single: Any = multiagent.make(game_id, rounds=4, **options)
+    seen, _ = single.reset(seed=6)
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(9):
+        for player, agent in enumerate(single.possible_agents):
+            assert np.array_equal(batch.obs[1, player], seen[agent])
+        actions = rng.integers(batch.action_space.n, size=(3, batch.players))
+        rewards, ended, cut = batch.step(actions)
+        chosen = dict(zip(single.possible_agents, actions[1], strict=True))
+        seen, paid, _, _, infos = single.step(chosen)
+        assert rewards[1].tolist() == list(paid.values())
+        assert batch.success[1] == infos[single.possible_agents[0]]["success"]
+        assert not ended.any()
+        assert cut.all() == cut.any() == (not single.agents)
+        for player, agent in enumerate(single.possible_agents):
+            assert np.array_equal(batch.last_obs[1, player], seen[agent])
+        if not single.agents:
+            ends += 1
+            seen, _ = single.reset()
+    assert ends == 2
+
+
+def test_the_optimum_is_what_the_best_of_the_menu_earns() -> None:
+    batch = HiringBatch(num_envs=200, experts="best_response", rounds=10)
+    assert batch.optimum == pytest.approx(20 / 3)  # 0.66667 per round, as the page of teams says
+    batch.reset(range(200))
+    last = batch.action_space.n - 1
+    earned = sum(batch.step(np.full((200, 1), last))[0].sum() for _ in range(10))
+    assert earned / 200 == pytest.approx(batch.optimum, abs=0.3)
+    assert multiagent.make_batch("HiringAgents-Experts-v0", 2).optimum is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "rows need agents that are alike"),
+        ({"principal": "payments", "experts": "best_response"}, "with Discrete actions"),
+        ({"experts": "epsilon", "num_envs": 0}, "num_envs must be >= 1"),
+    ],
+)
+def test_what_has_no_rows_says_so(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HiringBatch(**{"num_envs": 2, **options})
