@@ -97,15 +97,15 @@ def summary(made: Report) -> None:
     from operant.benchmarks.report import text
 
     for env_id, group in made.leaderboard.by_env().items():
-        several = len({row.agent for row in group}) > 1
+        several, metric = len({row.agent for row in group}) > 1, group[0].metric
         rows = []
         for row in group:
             gap = "?" if row.gap is None else text.signed(row.gap.value)
             rows.append(
                 (
                     f"{row.design} ({row.agent})" if several else row.design,
-                    text.percent(row.success.value),
-                    text.percent_range(row.success),
+                    text.score(metric, row.score.value),
+                    text.score_range(metric, row.score),
                     row.ties,
                     gap,
                     "HACKED" if row.hacked else "",
@@ -113,7 +113,15 @@ def summary(made: Report) -> None:
                     str(len(row.seeds)),
                 )
             )
-        columns = ("design", "success", "95 % CI", "tie", "hacking gap", "", "steps to 80 %")
+        columns = (
+            "design",
+            metric.title.lower(),
+            "95 % CI",
+            "tie",
+            "hacking gap",
+            "",
+            "steps to 80 %",
+        )
         table(env_id, (*columns, "seeds"), rows)
     for problem in made.problems:
         console.print(f"[yellow]not counted[/] {escape(problem)}", soft_wrap=True)
