@@ -28,7 +28,8 @@ def context_of(
         seed: Seed of everything random inside the design.
         num_envs: Number of slots; None for as many as the env has rows.
     """
-    rows, groups = 1, None
+    rows = 1
+    groups: Any = None
     shown: gym.Space[Any] = env.observation_space
     allowed: gym.Space[Any] = env.action_space
     if isinstance(env, VectorEnv):
