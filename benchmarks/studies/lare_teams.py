@@ -370,7 +370,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = range(options.seeds)
     for seed, env_id, size in itertools.product(seeds, TASKS, SIZES):
         fits[env_id] += [Score(**s) for s in notebook.once(supervised, env_id, size, seed)]
-    for seed, env_id, arm in itertools.product(seeds, TASKS, RL_ARMS):
+    for env_id, seed, arm in itertools.product(TASKS, seeds, RL_ARMS):
         curves.append(Curve(**notebook.once(train, env_id, arm, seed, options.steps)))
     (options.out / "lare_teams.png").write_bytes(draw(curves))
     text = report(fits, curves)
