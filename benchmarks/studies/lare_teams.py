@@ -313,7 +313,7 @@ def report(fits: Mapping[str, Sequence[Score]], curves: Sequence[Curve]) -> str:
     parts = []
     for env_id, scores in fits.items():
         own = [curve for curve in curves if curve.env_id == env_id]
-        seconds = sum(each.seconds for each in (*scores, *own))
+        seconds = sum(s.seconds for s in scores) + sum(curve.seconds for curve in own)
         parts += [
             f"## {TASKS[env_id].title}",
             "Correlation with what each agent earned with each step, held-out episodes:",

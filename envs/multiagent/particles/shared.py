@@ -153,7 +153,7 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
         self.batch.set_state(state)
         self._ready = True
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
+    def render(self) -> tuple[Any, ...] | None:
         """Return one (H, W, 3) uint8 frame per row, that of its world; None without a mode."""
         if self.render_mode is None:
             return None
