@@ -66,6 +66,8 @@ class DesignContext:
         model: Makes the env's exact MDP for designs that need ``"model"``; None if nobody can.
         expert: The reward program on the env's card, for designs that need ``"expert"``; ``""`` if
             there is none.
+        groups: For each slot the number of the team that it is a member of, for designs that hand
+            out what a whole team earned; empty where every slot is on its own.
     """
 
     observation_space: gym.Space[Any]
@@ -77,17 +79,23 @@ class DesignContext:
     device: str = "cpu"
     model: Callable[[], FiniteMDP] | None = None
     expert: str = ""
+    groups: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges.
 
         Raises:
-            ValueError: If ``gamma`` or ``num_envs`` is outside its range.
+            ValueError: If ``gamma`` or ``num_envs`` is outside its range, or ``groups`` does not
+                name a team for every slot.
         """
         if not 0.0 <= self.gamma <= 1.0:
             raise ValueError(f"gamma must lie in [0, 1], got {self.gamma}")
         if self.num_envs < 1:
             raise ValueError(f"num_envs must be >= 1, got {self.num_envs}")
+        if self.groups and len(self.groups) != self.num_envs:
+            raise ValueError(
+                f"groups must be empty or have {self.num_envs} entries, got {len(self.groups)}"
+            )
 
 
 _OPTIMUM = " (deterministic gridworlds publish steps_to_success if made with optimum=True)"

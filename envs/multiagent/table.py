@@ -1,13 +1,14 @@
-"""Games of two players as Gymnasium ids: one agent against a fixed opponent.
+"""Gymnasium ids: games of two players against a fixed opponent, and teams that share a policy.
 
 Strings only; this loads no game. The games for several agents are in the ``*_rows`` modules.
 """
 
 from __future__ import annotations
 
+from operant.envs.multiagent.particles_rows import ROWS as PARTICLES
 from operant.registry import EnvRow
 
-ROWS = [
+GAMES = [
     EnvRow(
         id=env_id,
         entry_point=f"operant.envs.multiagent.{module}:make",
@@ -24,3 +25,20 @@ ROWS = [
         ("SimpleNegotiation-v0", "solo_negotiation", "ten turns of offers to a greedy trader"),
     )
 ]
+TEAMS = [
+    EnvRow(
+        id=row.id,
+        entry_point="operant.envs.multiagent.particles.teams:make",
+        vector_entry_point="operant.envs.multiagent.particles.teams:make_vector",
+        summary=f"{row.summary}; rows are agents",
+        kwargs=row.kwargs,
+        tags=row.tags,
+        checks_itself=True,
+        team=row.players,
+    )
+    for row in PARTICLES
+    if "cooperation" in row.tags
+]
+"""Every particle world of one team: the row of the game is all that a new one needs."""
+
+ROWS = [*GAMES, *TEAMS]

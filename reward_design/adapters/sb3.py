@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from operant.errors import OperantError
 from operant.finite import ModelOf
 from operant.reward_design import LEARN_EVERY, as_design
+from operant.reward_design.adapters.context import teams
 from operant.reward_design.adapters.rollouts import RolloutRecorder
 from operant.reward_design.adapters.transitions import TransitionTracker
 from operant.reward_design.base import DesignContext, RewardDesign
@@ -171,6 +172,7 @@ class DesignCallback(BaseCallback):
             device=str(self.model.device),
             model=ModelOf(env.get_attr("spec", 0)[0] if env.has_attr("spec") else None),
             expert="" if card is None else card.expert,
+            groups=teams(_groups(env), env.num_envs),
         )
         self.design.setup(context)
         self._env, self._recorder = env, RolloutRecorder(env.num_envs)
@@ -235,6 +237,10 @@ class DesignCallback(BaseCallback):
 def _card(env: VecEnv) -> Card | None:
     card = env.get_attr("card", 0)[0] if env.has_attr("card") else None
     return card if isinstance(card, Card) else None
+
+
+def _groups(env: VecEnv) -> Any:
+    return env.get_attr("groups", 0)[0] if env.has_attr("groups") else None
 
 
 def _stack_features(infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -35,6 +35,10 @@ class ReturnDecomposition(RewardDesign):
     episode anywhere: :meth:`update` puts the pieces together, and learns from whole episodes only,
     the last ``memory`` of them. Before one of them has paid something, all steps are paid 0.
 
+    Where the env declares teams (``groups``, the team of each row), an episode is the team's: its
+    return is the sum over members, and so is what must add up to it, over steps *and* members, by
+    one decoder for all. How the env splits the return among members makes no difference.
+
     Source: Reinforcement Learning with Trajectory Feedback (Efroni et al., 2021), loss ``"rd"``;
     Learning Long-Term Reward Redistribution via Randomized Return Decomposition (Ren et al., 2022),
     ``"rrd"`` and ``"rrd_unbiased"``; Learning Guidance Rewards with Trajectory-space Smoothing
@@ -69,7 +73,7 @@ class ReturnDecomposition(RewardDesign):
             learning_rate: Of Adam, > 0.
             gradient_steps: Per call of :meth:`update`, >= 1.
             batch: Episodes per gradient step, >= 1.
-            memory: Whole episodes to learn from, >= 1.
+            memory: Whole episodes to learn from, >= 1; those of a team count as one.
 
         Raises:
             ValueError: If an argument is outside its range.
@@ -112,7 +116,10 @@ class ReturnDecomposition(RewardDesign):
             seed=context.seed,
         )
         self._memory = EpisodeBank(
-            num_envs=context.num_envs, size=self._inputs.size, capacity=self._capacity
+            num_envs=context.num_envs,
+            size=self._inputs.size,
+            capacity=self._capacity,
+            groups=context.groups,
         )
 
     # ---- paying -----------------------------------------------------------------------------

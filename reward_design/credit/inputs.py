@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
 from operant.reward_design.base import DesignContext
@@ -127,7 +129,7 @@ class FeatureInputs:
     ) -> Float:
         """Return (B, size)."""
         told = [side[name] for side in (before, after) for name in self.reads]
-        parts = [np.asarray(value, np.float64).reshape(len(value), -1) for value in told]
+        parts = [_wide(np.asarray(value, np.float64)) for value in told]
         return np.concatenate([*parts, _flat(self._acted, action)], axis=1)
 
 
@@ -153,7 +155,12 @@ def _flat(space: gym.Space[Any], values: Any) -> Float:
     if isinstance(space, spaces.Discrete):
         return np.eye(int(space.n))[array.astype(np.int64) - int(space.start)]
     if isinstance(space, spaces.MultiDiscrete):
-        columns = array.reshape(len(array), -1).astype(np.int64) - space.start.ravel()
+        columns = _wide(array).astype(np.int64) - space.start.ravel()
         hot = [np.eye(n)[columns[:, i]] for i, n in enumerate(space.nvec.ravel().tolist())]
         return np.concatenate(hot, axis=1)
-    return array.reshape(len(array), -1).astype(np.float64)
+    return _wide(array).astype(np.float64)
+
+
+def _wide(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (B, ...) numbers as (B, width); there is none where all rows are being reset."""
+    return array.reshape(len(array), math.prod(array.shape[1:]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,10 @@ UNSEEN = -1
 
 
 class PaidEpisode(NamedTuple):
-    """A whole episode: what was seen at each of its T steps, (T, size), and what all of it paid."""
+    """A whole episode: what was seen at each of its T steps, (T, size), and what all of it paid.
+
+    The T steps of a team's episode are those of all its members, one member after the other.
+    """
 
     inputs: Rows
     paid: float
@@ -27,22 +31,28 @@ class EpisodeBank:
     """Collects whole episodes of N envs; the oldest are forgotten.
 
     An episode whose first step was not seen, or which was abandoned, is left out. Episodes that end
-    together are ordered by what is in them, so that the slot of an env makes no difference.
+    together are ordered by what is in them, so that the slot of an env makes no difference. Slots
+    of a team, which begin and end together, share one episode: it paid what they were paid in sum.
     """
 
-    def __init__(self, *, num_envs: int, size: int, capacity: int) -> None:
+    def __init__(
+        self, *, num_envs: int, size: int, capacity: int, groups: Sequence[int] = ()
+    ) -> None:
         """Start with nothing.
 
         Args:
             num_envs: N >= 1.
             size: Numbers that are kept of each step.
             capacity: Whole episodes to remember, >= 1.
+            groups: (N,) the team of each slot; empty where every slot is on its own.
         """
         self._size = size
         self._whole: deque[PaidEpisode] = deque(maxlen=capacity)
         self._running: list[list[Rows]] = [[] for _ in range(num_envs)]
         self._lengths = np.full(num_envs, UNSEEN, np.int64)
         self._paid = np.zeros(num_envs)
+        self._groups = list(groups) or list(range(num_envs))
+        self._members = Counter(self._groups)
 
     def __len__(self) -> int:
         """Return the number of whole episodes."""
@@ -68,39 +78,56 @@ class EpisodeBank:
         Args:
             inputs: (T, N, size) what is kept; anything in pseudo-steps.
             r: The rollout.
+
+        Raises:
+            ValueError: If some members of a team end an episode without the others.
         """
-        ended: list[tuple[int, PaidEpisode]] = []
+        ended: dict[tuple[int, int], list[PaidEpisode]] = {}
         for row in range(r.reward.shape[1]):
             steps = np.flatnonzero(r.valid[:, row])
             done = (r.terminated | r.truncated)[steps, row]
             starts = (r.episode_step[steps, row] == 0) | np.r_[False, done[:-1]]
             for part in np.split(steps, np.flatnonzero(starts)):
-                if len(part):
-                    ended += self._take(row, part, inputs, r)
-        ended.sort(key=_order)
-        whole = [episode for _, episode in ended]
+                episode = self._take(row, part, inputs, r) if len(part) else None
+                if episode is not None:
+                    ended.setdefault((int(part[-1]), self._groups[row]), []).append(episode)
+        at_times = [(at, self._together(group, parts)) for (at, group), parts in ended.items()]
+        whole = [episode for _, episode in sorted(at_times, key=_order)]
         self._whole.extend(whole)
         return whole
 
     def _take(
         self, row: int, steps: npt.NDArray[np.intp], inputs: Rows, r: Rollout
-    ) -> list[tuple[int, PaidEpisode]]:
-        """Take in steps of one episode; return it and the time of its end if they complete it."""
+    ) -> PaidEpisode | None:
+        """Take in steps of one slot's episode; return it if they complete it."""
         first, last = int(r.episode_step[steps[0], row]), int(steps[-1])
         if first == 0:
             self._running[row], self._lengths[row], self._paid[row] = [], 0, 0.0
         elif first != self._lengths[row]:
             self._running[row], self._lengths[row] = [], UNSEEN
-            return []
+            return None
         self._running[row].append(inputs[steps, row])
         self._lengths[row] += len(steps)
         for reward in r.reward[steps, row].tolist():  # one by one, wherever rollouts are cut
             self._paid[row] += reward
         if not (r.terminated[last, row] or r.truncated[last, row]):
-            return []
+            return None
         episode = PaidEpisode(np.concatenate(self._running[row]), float(self._paid[row]))
         self._running[row], self._lengths[row] = [], UNSEEN
-        return [(last, episode)]
+        return episode
+
+    def _together(self, group: int, shares: list[PaidEpisode]) -> PaidEpisode:
+        """Return the members' shares of a team's episode as that episode."""
+        if len(shares) < self._members[group]:
+            raise ValueError(
+                f"slots of group {group} must begin and end their episodes together, but "
+                f"{len(shares)} of {self._members[group]} ended one alone"
+            )
+        if len(shares) == 1:
+            return shares[0]
+        shares = sorted(shares, key=_content)  # which slot is whose makes no difference
+        inputs = np.concatenate([share.inputs for share in shares])
+        return PaidEpisode(inputs, math.fsum(share.paid for share in shares))
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the episodes, whole and running, one after the other."""
@@ -125,9 +152,12 @@ class EpisodeBank:
         self._running = [[part] if len(part) else [] for part in running]
 
 
-def _order(ended: tuple[int, PaidEpisode]) -> tuple[int, int, float, bytes]:
-    at, episode = ended
-    return at, len(episode.inputs), episode.paid, episode.inputs.tobytes()
+def _order(ended: tuple[int, PaidEpisode]) -> tuple[int, tuple[int, float, bytes]]:
+    return ended[0], _content(ended[1])
+
+
+def _content(episode: PaidEpisode) -> tuple[int, float, bytes]:
+    return len(episode.inputs), episode.paid, episode.inputs.tobytes()
 
 
 def _joined(parts: list[Rows], size: int) -> Rows:

@@ -44,11 +44,14 @@ class EnvRow(Row):
         tier: Cost tier for CI, 0 (fast) to 2 (slow).
         checks_itself: True where the env itself refuses what Gymnasium's ``OrderEnforcing`` and
             ``PassiveEnvChecker`` would, so that ``gym.make`` need not add those wrappers.
+        team: Rows of the batched env that act in one world, for teams whose agents are rows; 0
+            where every row is a world of its own, equal to the scalar env.
     """
 
     vector_entry_point: str = ""
     tier: int = 0
     checks_itself: bool = False
+    team: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from typing import cast
 
 import gymnasium as gym
 import pytest
@@ -12,6 +13,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import operant
+from operant.registry import EnvRow
 from operant.testing import check_env, check_vector_env
 
 # Gymnasium points from an old version of an id to the newest: MiniGrid keeps both, so do its twins.
@@ -26,6 +28,8 @@ SYMBOLIC = pytest.mark.filterwarnings(
     "ignore:The minimal resolution for an image:UserWarning",
     "ignore:Your observation .* has an unconventional shape:UserWarning",
 )
+OF_LONE_ROWS = ("seed_argument", "rows_equal_scalars", "equals_sync_vector_env")
+"""Rules of batched envs whose rows are worlds of their own."""
 
 
 def _without_pictures(env_id: str) -> bool:
@@ -71,7 +75,9 @@ def test_env_is_sound_for_long_and_the_same_in_another_process(first_id: str) ->
 def test_vector_env_equals_scalar_envs(batch_id: str) -> None:
     if not gym.spec(batch_id).vector_entry_point:
         pytest.skip("it has no native batched env")
-    check_vector_env(batch_id, num_envs=4, steps=120)
+    team = cast(EnvRow, operant.envs.registry()[batch_id]).team
+    alone = dict.fromkeys(OF_LONE_ROWS, "rows of a team share a world") if team else {}
+    check_vector_env(batch_id, num_envs=2 * team or 4, steps=120, skip=alone)
 
 
 @UNBOUNDED

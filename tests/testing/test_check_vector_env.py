@@ -180,6 +180,12 @@ class SavesNoGenerators(Rows):
             env.unwrapped.simulator.world.rng[...] = rng
 
 
+class EndsTeamsApart(Rows):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.groups = np.zeros(self.num_envs, int)
+
+
 class ClosesOnce(Rows):
     def close(self, **kwargs):
         if self.closed:
@@ -207,6 +213,7 @@ FAULTS = {
     RevivesEndedRows: "disabled_needs_reset",
     SavesNoGenerators: "state_round_trip",
     SavesNoPendingResets: "state_round_trip",
+    EndsTeamsApart: "teams_end_together",
     ClosesOnce: "close_twice",
 }
 CRASHES = (ReturnsItsBuffer, SavesNoPendingResets)

@@ -31,7 +31,7 @@ def card(batch: ParticleBatch) -> Card:
         id=what.name,
         description=_story(what),
         observation="; ".join(_sight(team, what) for team in what.learners),
-        action="Discrete(5): nothing, or its own force to the left, right, down or up",
+        action="Discrete(5): nothing, push left, push right, push down, push up",
         reward=_reward(what, batch.reward),
         termination="never",
         truncation=f"after {what.horizon} steps",

@@ -338,3 +338,28 @@ def scenario(what: str | Scenario) -> Scenario:
     if what not in SCENARIOS:
         raise UnknownIdError("scenario", what, SCENARIOS)
     return SCENARIOS[what]
+
+
+def with_horizon(what: str | Scenario, steps: int | None) -> Scenario:
+    """Return a scenario whose episodes last so many steps; None leaves them as they are.
+
+    Raises:
+        UnknownIdError: If there is none of this name; names the nearest ones.
+        ValueError: If ``steps`` is < 1.
+    """
+    found = scenario(what)
+    return found if steps is None else dataclasses.replace(found, horizon=steps)
+
+
+def one_team(what: Scenario) -> Scenario:
+    """Return a scenario whose agents can share a policy.
+
+    Raises:
+        ValueError: If they are two teams.
+    """
+    if len(what.learners) > 1:
+        raise ValueError(
+            f"scenario {what.name!r} has two teams of agents, which cannot share a policy; give "
+            "the scenario's with_script(), whose prey is no agent"
+        )
+    return what

@@ -13,8 +13,10 @@ from gymnasium.vector.utils import batch_space
 
 from operant.envs.batched.rows import reset_mask, row_seeds, with_masks
 from operant.envs.multiagent.particles.batch import DELAYED, STEP, ParticleBatch
-from operant.envs.multiagent.particles.cards import card
-from operant.envs.multiagent.particles.scenarios import Scenario
+from operant.envs.multiagent.particles.member import gymnasium_card
+from operant.envs.multiagent.particles.picture import drawn
+from operant.envs.multiagent.particles.scenarios import Scenario, one_team
+from operant.envs.multiagent.particles.scenarios import scenario as named
 from operant.types import Bool, Card, Int
 
 
@@ -41,6 +43,7 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
         scenario: str | Scenario = "CN-6",
         reward: str = STEP,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        render_mode: str | None = None,
     ) -> None:
         """Build the worlds.
 
@@ -50,6 +53,7 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
             reward: ``"step"``, ``"team"`` or ``"delayed"``; see
                 :class:`operant.envs.multiagent.particles.batch.ParticleBatch`.
             autoreset_mode: ``SAME_STEP``, there is no other.
+            render_mode: ``"rgb_array"`` or None.
 
         Raises:
             UnknownIdError: If there is no such scenario.
@@ -61,15 +65,17 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
                 f"autoreset_mode must be {AutoresetMode.SAME_STEP.value!r}, got "
                 f"{self.autoreset_mode.value!r}"
             )
-        self.batch = ParticleBatch(num_envs=num_worlds, scenario=scenario, reward=reward)
-        if len(self.batch.scenario.learners) > 1:
-            raise ValueError(
-                f"scenario {self.batch.scenario.name!r} has two teams of agents, which cannot "
-                "share a policy; give the scenario's with_script(), whose prey is no agent"
-            )
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be 'rgb_array' or None, got {render_mode!r}")
+        what = one_team(named(scenario))
+        self.batch = ParticleBatch(num_envs=num_worlds, scenario=what, reward=reward)
         self.num_envs = num_worlds * self.batch.players
-        self.render_mode = None
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.render_mode = render_mode
+        self.metadata = {
+            "render_modes": ["rgb_array"],
+            "render_fps": 10,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.single_observation_space = self.batch.observation_space
         self.single_action_space = self.batch.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -80,7 +86,7 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
     @property
     def card(self) -> Card:
         """What a user must know about it, with the feature table of one agent."""
-        return card(self.batch)
+        return gymnasium_card(self.batch, self.spec.id if self.spec else self.batch.scenario.name)
 
     def reset(
         self,
@@ -146,6 +152,27 @@ class SharedParticles(VectorEnv[Any, Any, npt.NDArray[Any]]):
         """
         self.batch.set_state(state)
         self._ready = True
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return one (H, W, 3) uint8 frame per row, that of its world; None without a mode."""
+        if self.render_mode is None:
+            return None
+        members = self.batch.players
+        frames = [self.render_row(row) for row in range(0, self.num_envs, members)]
+        return tuple(frame.copy() for frame in frames for _ in range(members))
+
+    def render_row(self, row: int) -> npt.NDArray[np.uint8]:
+        """Return the (H, W, 3) uint8 frame of a row's world, in any render mode.
+
+        Raises:
+            gymnasium.error.ResetNeeded: Before the first reset.
+            ValueError: If there is no such row.
+        """
+        if not self._ready:
+            raise gym.error.ResetNeeded("call reset() before rendering: no row has an episode")
+        if not 0 <= row < self.num_envs:
+            raise ValueError(f"row must lie in [0, {self.num_envs - 1}], got {row}")
+        return drawn(self.batch.scenario, self.batch.at[row // self.batch.players])
 
     @property
     def delayed(self) -> bool:

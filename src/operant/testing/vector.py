@@ -25,6 +25,7 @@ from operant.testing._rows import (
     row_complaint,
     write_script,
 )
+from operant.testing._teams import rule_teams_end_together
 from operant.testing._values import first_difference, scribble, space_complaint
 
 Result = tuple[Any, Any, Any, Any, dict[str, Any]]
@@ -298,6 +299,7 @@ VECTOR_RULES = (
     rule_refusals,
     rule_disabled_needs_reset,
     rule_state_round_trip,
+    rule_teams_end_together,
     rule_close_twice,
 )
 

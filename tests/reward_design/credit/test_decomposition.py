@@ -248,6 +248,17 @@ def test_raw_inputs_are_observation_action_and_change() -> None:
     assert design._inputs.size == 14
 
 
+@pytest.mark.parametrize("design", ["rd", "ircr"])
+def test_a_step_in_which_all_rows_are_reset_is_no_transition(design: str) -> None:
+    """NEXT_STEP autoreset: episodes of all rows end at the time limit, so a batch is empty."""
+    envs = gym.make_vec("SparseKey-5x5-v0", num_envs=2, max_steps=3, reward="delayed")
+    shaped = operant.shape(envs, operant.make_design(design), gamma=0.9)
+    shaped.reset(seed=0)
+    for _ in range(3):
+        shaped.step(np.full(2, 6))
+    assert (shaped.step(np.full(2, 6))[1] == 0).all()
+
+
 def test_feature_inputs_are_all_features_and_the_action() -> None:
     design = attached(ReturnDecomposition(inputs="features"))
     before = {f"f{i}": np.array([float(i)]) for i in range(3)}
