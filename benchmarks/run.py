@@ -54,7 +54,7 @@ class Progress:
     designed_return: float
 
 
-class Trial(Protocol):
+class AnyTrial(Protocol):
     """What a run trains, and how it is scored: in an env, or on all seats of a game."""
 
     metric: Metric
@@ -75,7 +75,7 @@ class Trial(Protocol):
         """Return what a result must say of how the design was made."""
 
 
-def make_trial(spec: RunSpec, *, should_stop: Callable[[], bool]) -> Trial:
+def make_trial(spec: RunSpec, *, should_stop: Callable[[], bool]) -> AnyTrial:
     """Build what a run trains and is scored by: of a game if its agent plays games.
 
     Args:

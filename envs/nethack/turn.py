@@ -2,7 +2,7 @@
 
 All that such a call reads and writes lies at addresses that a table holds, for handing it a dozen
 arrays would take longer than it does. Addresses keep nothing alive: a table is never without the
-:class:`Row` that does.
+:class:`TurnRow` that does.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def turn(table: Int, key: int) -> int:
     """Press a key and all that goes with it, and read, judge and show what comes of it.
 
     Args:
-        table: (_PLACES,) addresses and sizes; see :class:`Row`.
+        table: (_PLACES,) addresses and sizes; see :class:`TurnRow`.
         key: The key's code, or ``ALIVE``, ``DEAD``, ``OPENING`` or ``STUDY``.
 
     Returns:
@@ -142,7 +142,7 @@ def _move(source: int, target: int, size: int) -> None:
 _ANSWERABLE, _ON_STAIRS = pressing.words(*ANSWERABLE), pressing.words(*STAIRS)
 
 
-class Row:
+class TurnRow:
     """A row's game, ready for machine code: a table, and all that lies at its addresses.
 
     The game and the arrays live as long as this does. A game that was closed, or that is between
@@ -199,9 +199,9 @@ class Row:
             raise RuntimeError("no game runs; call reset() first")
         return told
 
-    def copying(self, copies: Copies) -> Row:
+    def copying(self, copies: Copies) -> TurnRow:
         """Return a row that beside makes copies, and leaves the screen for later."""
-        made = object.__new__(Row)
+        made = object.__new__(TurnRow)
         made._table, made._kept, made.game = self._table.copy(), (self._kept, copies), self.game
         made._table[_MOVES], made._table[_SCREEN] = _at(copies.moves, copies.screen)
         made._table[_MOVES_SIZE] = len(copies.moves)

@@ -34,11 +34,11 @@ from operant.envs.nethack.turn import (
     SUCCESS,
     TERMINATED,
     WENT_DOWN,
-    Row,
+    TurnRow,
 )
 from operant.types import Card, Feature, Int
 
-_Shelf = list[tuple[Copies, Row]]
+_Shelf = list[tuple[Copies, TurnRow]]
 _Lean = tuple[NetHackGame, list[int], _Shelf, "memoryview[float]", "memoryview[int]"]
 
 
@@ -169,7 +169,7 @@ class NetHackWorld(ReplayedGames):
         self.games: list[NetHackGame | None] = [None] * num
         self._spares: list[tuple[Seeds, NetHackGame] | None] = [None] * num
         self._seeds: list[Seeds | None] = [None] * num
-        self.seats: list[Row | None] = [None] * num
+        self.seats: list[TurnRow | None] = [None] * num
         # Memory of each row as Python reads it fastest.
         self._facts = [memoryview(notes[: f.FACTS]) for notes in self._notes]
         self._told = [memoryview(notes[: f.FEATURES]) for notes in self._notes]
@@ -261,12 +261,12 @@ class NetHackWorld(ReplayedGames):
         if not (self._bound or self.view.compiled):
             self.view.write(self._obs(), row, game)
 
-    def _seat(self, row: int, game: NetHackGame) -> Row:
+    def _seat(self, row: int, game: NetHackGame) -> TurnRow:
         """Return a row with a game; make room for two observations if there is one row."""
         out, alone = self.out, slice(row, row + 1)
         self._bound = self.num == 1 and self.view.bind(self._obs(), game)
         self._live = [(key, part[row]) for key, part in self._obs().items()]
-        seat = Row(
+        seat = TurnRow(
             game,
             self._notes[row],
             self._before[row],
@@ -301,7 +301,7 @@ class NetHackWorld(ReplayedGames):
         key = self.keys[action]
         if not self._presses(game):
             key = DEAD if self._act(game, key) else ALIVE
-        told = cast(Row, self.seats[row]).play(key)
+        told = cast(TurnRow, self.seats[row]).play(key)
         over = told & OVER != 0
         if key >= 0:
             game.over, game.went_down = over, told & WENT_DOWN != 0
@@ -321,7 +321,7 @@ class NetHackWorld(ReplayedGames):
         steps = len(log) + 1
         copies, seat = shelf[steps & 1]
         free = list(map(getrefcount, copies.counted)) == copies.free
-        told = (seat if free else cast(Row, self.seats[0])).play(self.keys[action])
+        told = (seat if free else cast(TurnRow, self.seats[0])).play(self.keys[action])
         log.append(action)
         if told or game.went_down:
             game.over, game.went_down = told & OVER != 0, told & WENT_DOWN != 0
@@ -359,7 +359,7 @@ class NetHackWorld(ReplayedGames):
     def _study(self) -> None:
         """Catch up on what :meth:`play` left for later."""
         if self._lean is not None:
-            cast(Row, self.seats[0]).play(STUDY)
+            cast(TurnRow, self.seats[0]).play(STUDY)
 
     def card(self, env_id: str) -> Card:
         """Return what a user must know about it."""

@@ -15,7 +15,7 @@ pytest.importorskip("nle")
 from operant.envs.nethack import facts as f
 from operant.envs.nethack import judging
 from operant.envs.nethack.tasks.score import ScoreWorld
-from operant.envs.nethack.turn import OPENING, STUDY, Row
+from operant.envs.nethack.turn import OPENING, STUDY, TurnRow
 
 SEARCH = ord("s")
 _CANARY, _MARGIN = 77, 64
@@ -30,7 +30,7 @@ def world() -> Iterator[ScoreWorld]:
     made.close()
 
 
-def seat_of(world: ScoreWorld) -> Row:
+def seat_of(world: ScoreWorld) -> TurnRow:
     seat = world.seats[0]
     assert seat is not None
     return seat
@@ -97,7 +97,7 @@ def test_nothing_is_written_beyond_its_place(world: ScoreWorld) -> None:
     ledger[:] = world._ledgers[0]
     judged = [padded((1,), dtype, all_) for dtype in (np.float64, np.uint8, np.uint8)]
     numbers = [padded((size,), np.int64, all_) for size in (f.LENGTH, f.FACTS)]
-    row = Row(game, *numbers, ledger, judged, shown)
+    row = TurnRow(game, *numbers, ledger, judged, shown)
     row.play(OPENING)
     for action in np.random.default_rng(0).integers(23, size=100).tolist():
         if row.play(world.keys[action]) & 1:
