@@ -36,6 +36,7 @@ def copied(seen: Episodes) -> Episodes:
 # ---- the learner ----------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_learner_steps_along_the_policy_gradient(mdp) -> None:
     paid = np.random.default_rng(1).normal(size=(5, 3))
     learner = SoftmaxLearner(mdp, gamma=0.9, horizon=8, rate=0.3, seed=0)
@@ -146,6 +147,7 @@ def test_when_a_design_was_learned() -> None:
     assert thesis.learned_at(result, "few") == (20, 2)
 
 
+@pytest.mark.integration
 def test_a_run_is_its_seeds(monkeypatch) -> None:
     monkeypatch.setattr(thesis, "EVALUATIONS", 3)
     world = worlds.chain_world()
@@ -163,6 +165,7 @@ def test_a_run_is_its_seeds(monkeypatch) -> None:
     assert one["designs"]["ExploB"]["runs"] != one["designs"]["true reward"]["runs"]
 
 
+@pytest.mark.integration
 def test_a_reward_made_for_the_learner_beats_the_true_one(monkeypatch) -> None:
     """A real run, 3,200 episodes a seed. In RoomNav it takes redesigning, in LineKey not."""
     monkeypatch.setattr(thesis, "EVALUATIONS", 4)

@@ -48,6 +48,7 @@ class Context:
     device: str = "cpu"
     model: Callable[[], FiniteMDP] | None = None
     expert: str = ""
+    groups: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,6 +77,7 @@ def test_a_misleading_auxiliary_loses_its_weight(seed: int) -> None:
     assert chances(agent)[2] > 0.9
 
 
+@pytest.mark.integration
 def test_without_the_outer_step_a_misleading_auxiliary_wins() -> None:
     fixed = {"outer_learning_rate": 0.0, "temperature": 0.3}
     agent = trained(Bandit((0, 0, 1), (1.5, 0, 0)), 14_000, **fixed)

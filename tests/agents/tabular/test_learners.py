@@ -117,6 +117,7 @@ def cliff_walk(name: str, make_sync) -> tuple[float, list[int]]:
     return agent.metrics()["rollout/ep_rew_mean"], path
 
 
+@pytest.mark.integration
 def test_sarsa_walks_safely_and_q_learning_along_the_cliff(make_sync) -> None:
     """Sutton and Barto (2018), example 6.6: 13 steps along the edge, and online a worse return."""
     q_return, q_path = cliff_walk("q-learning", make_sync)

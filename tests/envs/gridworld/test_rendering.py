@@ -83,7 +83,10 @@ def theirs_as_text(env) -> list[str]:
     return [*lines, f"mission: {env.mission}"]
 
 
-@pytest.mark.parametrize("env_id", ["LavaGapS5-v0", "ObstructedMaze-1Dlhb-v0"])
+@pytest.mark.parametrize(
+    "env_id",
+    ["LavaGapS5-v0", pytest.param("ObstructedMaze-1Dlhb-v0", marks=pytest.mark.integration)],
+)
 def test_text_shows_what_minigrid_holds(env_id: str) -> None:
     theirs = gym.make(f"MiniGrid-{env_id}").unwrapped
     ours = gym.make(env_id, layout="minigrid", render_mode="ansi").unwrapped

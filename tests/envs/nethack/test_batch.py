@@ -17,6 +17,7 @@ from operant.testing._values import first_difference
 SETTINGS: dict[str, Any] = {"workers": 2, "timeout_s": 60.0, "max_steps": 30}
 
 
+@pytest.mark.integration
 def test_a_single_env_needs_no_workers() -> None:
     assert "NLEScore-v0" in operant.list_envs()
     with_, without = gym.make("NLEScore-v0", **SETTINGS), gym.make("NLEScore-v0", max_steps=30)

@@ -42,7 +42,14 @@ def test_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "env_id", ["SparseKey-6x6-v0", "LavaGapS6-v0", "UnlockPickup-v0", "RedBlueDoors-6x6-v0"]
+    "env_id",
+    [
+        "SparseKey-6x6-v0",
+        *(
+            pytest.param(name, marks=pytest.mark.integration)  # each compiles kernels of its own
+            for name in ("LavaGapS6-v0", "UnlockPickup-v0", "RedBlueDoors-6x6-v0")
+        ),
+    ],
 )
 def test_one_step_of_greed_is_optimal(env_id: str) -> None:
     """Optimal actions earn 0 and all others less; nothing is to be had where success is not."""
