@@ -9,9 +9,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from operant.reward_design.llm.language.operations import operations
 from operant.reward_design.llm.task.reading import view_of
 from operant.reward_design.llm.verify import numbers
-from operant.reward_design.llm.verify.cost import affordable, operations
+from operant.reward_design.llm.verify.cost import affordable
 from operant.reward_design.llm.verify.experience import (
     PROBED,
     RANDOM_STEPS,
