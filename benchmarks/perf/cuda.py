@@ -7,8 +7,6 @@ inside a round.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import platform
 import statistics
@@ -16,14 +14,14 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import torch
 
 from operant.benchmarks.perf.interleave import Chunk, Contender, interleave, timed
-from operant.errors import MissingExtraError
+from operant.benchmarks.perf.report import parser, run
+from operant.errors import OperantError
 
 ENV = "DoorKey-8x8-v0"
 SIZES = (4_096, 16_384, 65_536, 262_144, 1_048_576)
@@ -39,19 +37,21 @@ def measure(*, sizes: Sequence[int], rounds: int, seconds: float) -> dict[str, A
     Args:
         sizes: Numbers of envs, each >= 1.
         rounds: Measured rounds, >= 1.
-        seconds: Wall seconds per size, > 0.
+        seconds: Wall seconds of all sizes, > 0.
 
     Raises:
-        MissingExtraError: If the cuda extra is not installed.
-        ValueError: If there is no CUDA device, or an argument is outside its range.
+        OperantError: If there is no CUDA device, or the cuda extra is not installed.
+        ValueError: If an argument is outside its range.
     """
+    if not torch.cuda.is_available():
+        raise OperantError(f"no CUDA device: torch {torch.__version__} sees none")
     rows = []
     for num in sizes:
         contenders = [
             Contender(key, label, "env steps", timed(chunk, time.perf_counter))
             for key, label, chunk in _chunks(num)
         ]
-        rates = interleave(contenders, rounds=rounds, seconds=seconds)
+        rates = interleave(contenders, rounds=rounds, seconds=seconds / len(sizes))
         medians = {key: statistics.median(found) for key, found in rates.rounds.items()}
         rows.append({"N": num, "median": medians, "rounds": rates.rounds})
     return {
@@ -90,29 +90,9 @@ def describe(result: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; return 0, or 3 where there is no CUDA device or extra."""
-    parser = argparse.ArgumentParser(
-        prog="python -m operant.benchmarks.perf.cuda",
-        description="Measure the gridworlds' throughput on a GPU.",
-    )
-    parser.add_argument("--rounds", type=int, default=9, help="measured rounds (9)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="seconds per size (10)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of envs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
-    arguments = parser.parse_args(argv)
-    if not torch.cuda.is_available():
-        print(f"no CUDA device: torch {torch.__version__} sees none", file=sys.stderr)
-        return 3
-    try:
-        result = measure(sizes=arguments.sizes, rounds=arguments.rounds, seconds=arguments.seconds)
-    except MissingExtraError as error:
-        print(error, file=sys.stderr)
-        return 3
-    except ValueError as error:
-        parser.error(str(error))
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    options = parser("cuda", "Measure the gridworlds' throughput on a GPU.", rounds=9, seconds=50.0)
+    options.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of envs")
+    return run(options, argv, measure, describe, lambda told: {"sizes": told.sizes})
 
 
 def _chunks(num: int) -> list[tuple[str, str, Chunk]]:

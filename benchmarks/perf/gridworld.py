@@ -9,8 +9,8 @@ in wall time.
 
 from __future__ import annotations
 
+import argparse
 import gc
-import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,16 @@ from typing import Any
 from operant.benchmarks.perf.bars import bars
 from operant.benchmarks.perf.contenders import ENV, bytes_per_env, ours, size_pairs
 from operant.benchmarks.perf.interleave import interleave, one_cpu
-from operant.benchmarks.perf.peers import PEERS, SCRIPT, PeerError, install, running
-from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table
+from operant.benchmarks.perf.peers import PEERS, SCRIPT, install, running
+from operant.benchmarks.perf.report import (
+    add_peers,
+    bar_table,
+    heading,
+    machine,
+    parser,
+    rate_table,
+    run,
+)
 from operant.benchmarks.perf.scaling import THREADS, scaling
 from operant.benchmarks.perf.start_up import start_up
 
@@ -86,24 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Measure the gridworlds' throughput beside their peers'.",
         rounds=15,
         seconds=180.0,
-        peers=PEERS,
     )
-    arguments = options.parse_args(argv)
-    pythons = {"minigrid": Path(sys.executable)}
-    if arguments.install_peers:
-        pythons |= install(arguments.install_peers)
-    pythons |= dict(arguments.peer)
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds, pythons=pythons)
-    except ValueError as error:
-        options.error(str(error))
-    except PeerError as error:
-        print(error, file=sys.stderr)
-        return 3
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    add_peers(options, PEERS)
+
+    def interpreters(told: argparse.Namespace) -> dict[str, Any]:
+        installed = install(told.install_peers) if told.install_peers else {}
+        own = {"minigrid": Path(sys.executable)}
+        return {"pythons": {**own, **installed, **dict(told.peer)}}
+
+    return run(options, argv, measure, describe, interpreters)
 
 
 def _thread_table(rows: list[dict[str, Any]]) -> list[str]:

@@ -8,12 +8,9 @@ SyncVectorEnv over an env of 30 lines (:class:`PlainLSD`), which shows counters,
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -24,7 +21,7 @@ import operant
 from operant.agents.bandits.lsd import plan_gain, plan_rounded, solve_cycles
 from operant.benchmarks.perf.bars import Bar, at_least, at_most
 from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, interleave, one_cpu, timed
-from operant.benchmarks.perf.report import bar_table, heading, machine, rate_table
+from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table, run
 from operant.lsd import LSDInstance, LSDRules
 
 ENVS = ("LSDBandit-K2-v0", "LSDBandit-K4-v0", "LSDBandit-K8-v0")
@@ -222,23 +219,9 @@ def describe(result: Mapping[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    options = argparse.ArgumentParser(
-        prog="python -m operant.benchmarks.perf.lsd",
-        description="Measure LSD bandits and their planners.",
-    )
-    options.add_argument("--rounds", type=int, default=9, help="measured rounds (9)")
-    options.add_argument("--seconds", type=float, default=30.0, help="seconds of the envs (30)")
+    options = parser("lsd", "Measure LSD bandits and their planners.", rounds=9, seconds=30.0)
     options.add_argument("--rows", type=int, default=1024, help="rows of the batches (1024)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
-    arguments = options.parse_args(argv)
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds, rows=arguments.rows)
-    except ValueError as error:
-        options.error(str(error))
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    return run(options, argv, measure, describe, lambda told: {"rows": told.rows})
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ taken inside a round, and their median over the rounds is what counts.
 
 from __future__ import annotations
 
+import argparse
 import itertools
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,16 @@ from operant.benchmarks.perf.bars import Bar, at_least
 from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, interleave, one_cpu, timed
 from operant.benchmarks.perf.mujoco_worker import BATCH
 from operant.benchmarks.perf.peer_worker import PeerContender
-from operant.benchmarks.perf.peers import PINS, PeerError, install, running
-from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table
+from operant.benchmarks.perf.peers import PINS, install, running
+from operant.benchmarks.perf.report import (
+    add_peers,
+    bar_table,
+    heading,
+    machine,
+    parser,
+    rate_table,
+    run,
+)
 from operant.errors import OperantError
 
 ROBOTS = ("HalfCheetah", "Ant", "Hopper")
@@ -236,24 +244,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Measure the robots' throughput beside Gymnasium's and EnvPool's.",
         rounds=9,
         seconds=120.0,
-        peers=("envpool",),
     )
-    arguments = options.parse_args(argv)
-    pythons: dict[str, Path] = {}
-    if arguments.install_peers:
-        pythons |= install(arguments.install_peers, {"envpool": PINS["envpool"]})
-    pythons |= dict(arguments.peer)
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds, pythons=pythons)
-    except ValueError as error:
-        options.error(str(error))
-    except PeerError as error:
-        print(error, file=sys.stderr)
-        return 3
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    add_peers(options, ("envpool",))
+
+    def interpreters(told: argparse.Namespace) -> dict[str, Any]:
+        pins = {"envpool": PINS["envpool"]}
+        installed = install(told.install_peers, pins) if told.install_peers else {}
+        return {"pythons": {**installed, **dict(told.peer)}}
+
+    return run(options, argv, measure, describe, interpreters)
 
 
 if __name__ == "__main__":

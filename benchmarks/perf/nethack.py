@@ -9,7 +9,6 @@ counted. Linux only, since it is read from ``/proc``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -26,7 +25,7 @@ from gymnasium.vector import AsyncVectorEnv, VectorEnv
 import operant
 from operant.benchmarks.perf.bars import Bar, at_least
 from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, Slice, interleave, timed
-from operant.benchmarks.perf.report import bar_table, heading, machine, rate_table
+from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table, run
 from operant.extras import require
 
 OURS, THEIRS = "NLEScore-v0", "NetHackScore-v0"
@@ -287,25 +286,16 @@ def describe(result: Mapping[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    options = argparse.ArgumentParser(
-        prog="python -m operant.benchmarks.perf.nethack",
-        description="Measure NetHack's worlds beside NLE's own env.",
+    options = parser(
+        "nethack", "Measure NetHack's worlds beside NLE's own env.", rounds=9, seconds=90.0
     )
-    options.add_argument("--rounds", type=int, default=9, help="measured rounds (9)")
-    options.add_argument("--seconds", type=float, default=90.0, help="seconds in all (90)")
     options.add_argument("--rows", type=int, default=32, help="rows of the batches (32)")
     options.add_argument("--workers", type=int, default=2, help="processes of our batch (2)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
-    arguments = options.parse_args(argv)
-    sizes = {"rows": arguments.rows, "workers": arguments.workers}
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds, **sizes)
-    except ValueError as error:
-        options.error(str(error))
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+
+    def sizes(told: argparse.Namespace) -> dict[str, Any]:
+        return {"rows": told.rows, "workers": told.workers}
+
+    return run(options, argv, measure, describe, sizes)
 
 
 if __name__ == "__main__":

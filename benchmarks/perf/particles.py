@@ -9,19 +9,16 @@ compared with ours, from equal states, before anything is timed.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from operant.benchmarks.perf.bars import Bar, at_least
-from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, interleave, one_cpu, timed
-from operant.benchmarks.perf.report import bar_table, heading, machine, rate_table
+from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, timed
+from operant.benchmarks.perf.report import compare, comparison, parser, run
 from operant.envs.multiagent.particles.batch import ParticleBatch
 from operant.envs.multiagent.particles.scenarios import Scenario, spread, tag
 from operant.errors import OperantError
@@ -140,48 +137,19 @@ def measure(*, rounds: int, seconds: float) -> dict[str, Any]:
         OperantError: If ours do not pay what mpe2's pay.
         ValueError: If an argument is outside its range.
     """
-    with one_cpu():
-        entered = contenders()
-        rates = interleave(entered, rounds=rounds, seconds=seconds)
-    return {
-        "machine": machine(),
-        "loads": rates.loads,
-        "units_per_cpu_s": {c.key: rates.summary(c, entered[0]) for c in entered},
-        "bars": [bar.summary() for bar in bars(rates)],
-    }
+    return compare(contenders(), bars, rounds=rounds, seconds=seconds)
 
 
 def describe(result: dict[str, Any]) -> str:
     """Return the result of :func:`measure` as text."""
-    title = "Particle worlds: random actions; one CPU"
-    return "\n".join(
-        [
-            *heading(title, result["machine"], result["loads"]),
-            *rate_table(result["units_per_cpu_s"]),
-            "",
-            *bar_table(result["bars"]),
-        ]
-    )
+    return comparison("Particle worlds: random actions; one CPU", result)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    options = argparse.ArgumentParser(
-        prog="python -m operant.benchmarks.perf.particles",
-        description="Measure the particle worlds' throughput beside mpe2's.",
-    )
-    options.add_argument("--rounds", type=int, default=9, help="measured rounds (9)")
-    options.add_argument("--seconds", type=float, default=30.0, help="CPU-seconds in all (30)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
-    arguments = options.parse_args(argv)
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds)
-    except ValueError as error:
-        options.error(str(error))
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    told = "Measure the particle worlds' throughput beside mpe2's."
+    options = parser("particles", told, rounds=9, seconds=30.0)
+    return run(options, argv, measure, describe)
 
 
 def _mpe2(world: str, options: dict[str, Any]) -> Any:

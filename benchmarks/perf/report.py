@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from operant.benchmarks.perf.bars import Bar
+from operant.benchmarks.perf.interleave import Contender, Rates, interleave, one_cpu
+from operant.errors import OperantError
 
 _PACKAGES = ("operant", "gymnasium", "numba", "numpy", "torch")
 
@@ -59,17 +65,59 @@ def bar_table(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def compare(
+    contenders: Sequence[Contender],
+    bars: Callable[[Rates], Sequence[Bar]],
+    *,
+    rounds: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Time contenders on one CPU and hold their rates against bars.
+
+    Args:
+        contenders: Whom to time; the others are compared with the first.
+        bars: Bars by rates.
+        rounds: Measured rounds, >= 1.
+        seconds: CPU-seconds in all, > 0.
+
+    Returns:
+        What :func:`comparison` tells.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+    """
+    with one_cpu():
+        rates = interleave(contenders, rounds=rounds, seconds=seconds)
+    return {
+        "machine": machine(),
+        "loads": rates.loads,
+        "units_per_cpu_s": {c.key: rates.summary(c, contenders[0]) for c in contenders},
+        "bars": [bar.summary() for bar in bars(rates)],
+    }
+
+
+def comparison(task: str, result: dict[str, Any]) -> str:
+    """Return a result of :func:`compare` as text."""
+    return "\n".join(
+        [
+            *heading(task, result["machine"], result["loads"]),
+            *rate_table(result["units_per_cpu_s"]),
+            "",
+            *bar_table(result["bars"]),
+        ]
+    )
+
+
 def parser(
-    module: str, description: str, *, rounds: int, seconds: float, peers: Sequence[str]
+    module: str, description: str, *, rounds: int, seconds: float
 ) -> argparse.ArgumentParser:
-    """Return the options that every measurement beside peers has.
+    """Return the options that every measurement has.
 
     Args:
         module: Name of the program in this package.
         description: What it measures.
         rounds: Default number of rounds.
         seconds: Default duration.
-        peers: Names of the peers.
     """
     made = argparse.ArgumentParser(
         prog=f"python -m operant.benchmarks.perf.{module}", description=description
@@ -82,6 +130,16 @@ def parser(
         help=f"seconds in all, without compiling ({seconds:g})",
     )
     made.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
+    return made
+
+
+def add_peers(options: argparse.ArgumentParser, peers: Collection[str]) -> None:
+    """Add the options that say which interpreters have the peers.
+
+    Args:
+        options: From :func:`parser`.
+        peers: Their names.
+    """
 
     def peer(text: str) -> tuple[str, Path]:
         """Read ``NAME=PYTHON``."""
@@ -94,7 +152,7 @@ def parser(
             raise argparse.ArgumentTypeError(f"{name}: there is no interpreter {python!r}")
         return name, Path(python).absolute()  # not resolved: a venv's link is what makes it one
 
-    made.add_argument(
+    options.add_argument(
         "--peer",
         type=peer,
         action="append",
@@ -102,10 +160,40 @@ def parser(
         metavar="NAME=PYTHON",
         help=f"an interpreter that has a peer ({', '.join(peers)}); may be repeated",
     )
-    made.add_argument(
+    options.add_argument(
         "--install-peers",
         type=Path,
         metavar="DIR",
         help="install the peers there, each into an environment of its own (3 GB in all)",
     )
-    return made
+
+
+def run(
+    options: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    measure: Callable[..., dict[str, Any]],
+    describe: Callable[[dict[str, Any]], str],
+    more: Callable[[argparse.Namespace], dict[str, Any]] | None = None,
+) -> int:
+    """Be such a program: measure, print, write; return 0, or 3 where it cannot be measured.
+
+    Args:
+        options: From :func:`parser`.
+        argv: Command line; None for the process' own.
+        measure: Takes the measurement from ``rounds``, ``seconds`` and more; a ValueError is a
+            wrong argument.
+        describe: Returns it as text.
+        more: What else the command line says that ``measure`` is given; None for nothing.
+    """
+    told = options.parse_args(argv)
+    try:
+        result = measure(rounds=told.rounds, seconds=told.seconds, **(more(told) if more else {}))
+    except ValueError as error:
+        options.error(str(error))
+    except OperantError as error:  # an extra is missing, a peer died, ...
+        print(error, file=sys.stderr)
+        return 3
+    print(describe(result))
+    if told.json:
+        told.json.write_text(json.dumps(result, indent=2))
+    return 0

@@ -7,11 +7,8 @@ a round; see :mod:`operant.benchmarks.perf.interleave`.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +16,8 @@ import numpy as np
 import operant
 from operant.benchmarks.perf.bars import Bar, at_least, at_most
 from operant.benchmarks.perf.contenders import BATCH, kernel_steps, simulator
-from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, interleave, one_cpu, timed
-from operant.benchmarks.perf.report import bar_table, heading, machine, rate_table
+from operant.benchmarks.perf.interleave import Chunk, Contender, Rates, timed
+from operant.benchmarks.perf.report import compare, comparison, parser, run
 from operant.reward_design.llm.language.execution import Backend
 from operant.reward_design.llm.language.program import RewardProgram, compile_reward
 
@@ -143,43 +140,19 @@ def measure(*, rounds: int, seconds: float) -> dict[str, Any]:
     Raises:
         ValueError: If an argument is outside its range.
     """
-    with one_cpu():
-        timed_ones = contenders()
-        rates = interleave(timed_ones, rounds=rounds, seconds=seconds)
-    return {
-        "task": {"env": ENV, "source": SOURCE},
-        "machine": machine(),
-        "loads": rates.loads,
-        "units_per_cpu_s": {c.key: rates.summary(c, timed_ones[0]) for c in timed_ones},
-        "bars": [bar.summary() for bar in bars(rates)],
-    }
+    return compare(contenders(), bars, rounds=rounds, seconds=seconds)
 
 
-def describe(result: Mapping[str, Any]) -> str:
-    """Return a measurement as text."""
-    task = f"A reward program of 20 operations, for {result['task']['env']}"
-    lines = heading(task, result["machine"], result["loads"])
-    return "\n".join([*lines, *rate_table(result["units_per_cpu_s"]), *bar_table(result["bars"])])
+def describe(result: dict[str, Any]) -> str:
+    """Return the result of :func:`measure` as text."""
+    return comparison(f"A reward program of 20 operations, for {ENV}", result)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    options = argparse.ArgumentParser(
-        prog="python -m operant.benchmarks.perf.reward_language",
-        description="Measure what reward programs cost.",
-    )
-    options.add_argument("--rounds", type=int, default=15, help="measured rounds (15)")
-    options.add_argument("--seconds", type=float, default=20.0, help="CPU-seconds in all (20)")
-    options.add_argument("--json", type=Path, metavar="FILE", help="also write all of it there")
-    arguments = options.parse_args(argv)
-    try:
-        result = measure(rounds=arguments.rounds, seconds=arguments.seconds)
-    except ValueError as error:
-        options.error(str(error))
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+    told = "Measure what reward programs cost."
+    options = parser("reward_language", told, rounds=15, seconds=20.0)
+    return run(options, argv, measure, describe)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ gridworld takes.
 
 from __future__ import annotations
 
-import json
+import argparse
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,16 @@ from operant.benchmarks.perf import learners
 from operant.benchmarks.perf.bars import Bar, at_least, at_most
 from operant.benchmarks.perf.interleave import Rates, interleave, one_cpu
 from operant.benchmarks.perf.peer_worker import PeerContender
-from operant.benchmarks.perf.peers import PeerError, install, running
-from operant.benchmarks.perf.report import bar_table, heading, machine, parser, rate_table
+from operant.benchmarks.perf.peers import install, running
+from operant.benchmarks.perf.report import (
+    add_peers,
+    bar_table,
+    heading,
+    machine,
+    parser,
+    rate_table,
+    run,
+)
 from operant.benchmarks.perf.solving import ATTEMPTS, GOAL, env_shares, solve, solve_stock
 
 PINS = {
@@ -183,36 +191,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Measure how fast the native PPO learns beside its peers.",
         rounds=9,
         seconds=120.0,
-        peers=(*_OURS, *PINS),
     )
+    add_peers(options, (*_OURS, *PINS))
     options.add_argument(
         "--seeds", type=int, default=10, help="attempts at DoorKey-8x8 from scratch (10)"
     )
     options.add_argument(
         "--stock-seeds", type=int, default=0, help=f"attempts of {THEIRS} (0), 5 to 20 minutes each"
     )
-    arguments = options.parse_args(argv)
-    pythons = dict.fromkeys(_OURS, Path(sys.executable))
-    if arguments.install_peers:
-        pythons |= install(arguments.install_peers, PINS, beside_ours=("sbx-rl",))
-    pythons |= dict(arguments.peer)
-    try:
-        result = measure(
-            rounds=arguments.rounds,
-            seconds=arguments.seconds,
-            pythons=pythons,
-            seeds=range(arguments.seeds),
-            stock_seeds=range(arguments.stock_seeds),
-        )
-    except ValueError as error:
-        options.error(str(error))
-    except PeerError as error:
-        print(error, file=sys.stderr)
-        return 3
-    print(describe(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
-    return 0
+
+    def entered(told: argparse.Namespace) -> dict[str, Any]:
+        pythons = dict.fromkeys(_OURS, Path(sys.executable))
+        if told.install_peers:
+            pythons |= install(told.install_peers, PINS, beside_ours=("sbx-rl",))
+        return {
+            "pythons": {**pythons, **dict(told.peer)},
+            "seeds": range(told.seeds),
+            "stock_seeds": range(told.stock_seeds),
+        }
+
+    return run(options, argv, measure, describe, entered)
 
 
 if __name__ == "__main__":
