@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,8 @@ import numpy.typing as npt
 
 from operant.envs.multiagent.hiring.game import PRINCIPAL, HiringGame
 from operant.types import Bool, Float, Int
+
+_SHOWN = ("obs", "last_obs", "success")
 
 
 class HiringBatch:
@@ -96,6 +99,26 @@ class HiringBatch:
             cut[row] = truncated[self._agents[0]]
             self._show(self.obs, row, game.reset()[0] if cut[row] else seen)
         return rewards, np.zeros(self.num, np.bool_), cut
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything that decides the future, the random streams included, as arrays."""
+        games = json.dumps([game.get_state() for game in self._games]).encode()
+        shown = {name: getattr(self, name).copy() for name in _SHOWN}
+        return shown | {"games": np.frombuffer(games, np.uint8)}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what :meth:`get_state` returned.
+
+        Raises:
+            ValueError: If it is of another number of games.
+        """
+        games = json.loads(state["games"].tobytes())
+        if len(games) != self.num:
+            raise ValueError(f"the state is of {len(games)} games, here are {self.num}")
+        for game, saved in zip(self._games, games, strict=True):
+            game.set_state(saved)
+        for name in _SHOWN:
+            getattr(self, name)[...] = state[name]
 
     def _show(self, target: npt.NDArray[Any], row: int, seen: dict[str, Any]) -> None:
         for player, agent in enumerate(self._agents):

@@ -26,6 +26,8 @@ from operant.types import Float, Int
 PRINCIPAL = "principal_0"
 PRINCIPALS = ("menu", "payments", "optimal")
 EXPERTS = ("learned", "best_response", "epsilon")
+BEST = -1
+"""The menu's last mechanism is the best."""
 Obs = npt.NDArray[np.float32]
 
 
@@ -124,7 +126,7 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
             for agent in self.possible_agents
         }
         self._rng = np.random.default_rng()
-        self._seeded = False
+        self._action: Any = None
 
     def observation_space(self, agent: str) -> Any:
         """Return the space of an agent's observations."""
@@ -147,12 +149,12 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        self._seeded, self.agents = True, list(self.possible_agents)
+        self.agents = list(self.possible_agents)
         self._played, self._last = 0, self._nothing()
         self._mechanism: Mechanism | None = None
         self._profile = -1
         if self.principal == "optimal":
-            self._offer(self.menu[-1])
+            self._offer(BEST)
         return self._seen(), {agent: {} for agent in self.agents}
 
     def step(
@@ -176,7 +178,7 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
         check_actions(self.agents, self.action_space, actions)
         agents, offered = self.agents, self._mechanism is None
         if offered:
-            self._offer(self._proposed(actions[PRINCIPAL]))
+            self._offer(actions[PRINCIPAL])
         rewards = dict.fromkeys(agents, 0.0)
         told: dict[str, Any] = {}
         if not (offered and self._two_steps):
@@ -197,6 +199,26 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
             infos,
         )
 
+    def get_state(self) -> dict[str, Any]:
+        """Return everything that decides a running game's future, in what JSON can hold."""
+        return {
+            "rng": self._rng.bit_generator.state,
+            "agents": self.agents,
+            "played": self._played,
+            "last": {name: values.tolist() for name, values in self._last.items()},
+            "action": None if self._mechanism is None else self._action,
+            "profile": self._profile,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`get_state` returned, of a game with the same arguments."""
+        self._rng.bit_generator.state = state["rng"]
+        self.agents = list(state["agents"])
+        self._played, self._profile = state["played"], state["profile"]
+        self._last = {name: np.array(values) for name, values in state["last"].items()}
+        self._action = state["action"]
+        self._mechanism = None if self._action is None else self._proposed(self._action)
+
     def state(self) -> Obs:
         """Return the state and the signals of the last round, one place each."""
         return np.concatenate([self._last["state"], self._last["signals"]]).astype(np.float32)
@@ -215,13 +237,14 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
 
     # ---- a round ------------------------------------------------------------------------------
 
-    def _offer(self, mechanism: Mechanism) -> None:
-        self._mechanism = mechanism
+    def _offer(self, action: Any) -> None:
+        self._action = np.asarray(action).tolist()  # what the mechanism can be made from anew
+        self._mechanism = mechanism = self._proposed(self._action)
         self._profile = int(self._rng.choice(len(mechanism.odds), p=mechanism.odds))
 
     def _proposed(self, action: Any) -> Mechanism:
         """Return the mechanism that the principal's action stands for."""
-        if self.principal == "menu":
+        if self.principal != "payments":
             return self.menu[int(action)]
         game, count = self.instance, len(self.instance.profiles)
         numbers = np.clip(np.asarray(action, np.float64), 0.0, 1.0)
@@ -262,7 +285,7 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
         }
         self._played, self._mechanism = self._played + 1, None
         if self.principal == "optimal":
-            self._offer(self.menu[-1])
+            self._offer(BEST)
         return {agent: rewards[agent] for agent in self.agents}, told
 
     def _answered(self, mechanism: Mechanism) -> tuple[list[list[Answer]], float]:

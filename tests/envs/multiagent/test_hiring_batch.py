@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,41 @@ def test_the_optimum_is_what_the_best_of_the_menu_earns() -> None:
     earned = sum(batch.step(np.full((200, 1), last))[0].sum() for _ in range(10))
     assert earned / 200 == pytest.approx(batch.optimum, abs=0.3)
     assert multiagent.make_batch("HiringAgents-Experts-v0", 2).optimum is None
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_restored_batch_goes_on_as_the_saved_one(side: str) -> None:
+    game_id, options = SIDES[side]
+    batch, other = (multiagent.make_batch(game_id, 4, rounds=3, **options) for _ in range(2))
+    rng = np.random.default_rng(1)
+    actions = rng.integers(batch.action_space.n, size=(12, 4, batch.players))
+    batch.reset([1, 2, 3, 4])
+    for step in range(5):
+        batch.step(actions[step])
+    state = batch.get_state()
+    kept = {name: values.copy() for name, values in state.items()}
+    after = [[values.tolist() for values in batch.step(a)] + [batch.obs.tolist()] for a in actions]
+    other.reset([9, 9, 9, 9])
+    other.set_state(state)
+    again = [[values.tolist() for values in other.step(a)] + [other.obs.tolist()] for a in actions]
+    assert after == again
+    assert all(np.array_equal(kept[name], state[name]) for name in kept)  # nobody wrote into it
+    with pytest.raises(ValueError, match="the state is of 4 games, here are 2"):
+        multiagent.make_batch(game_id, 2, **options).set_state(state)
+
+
+def test_a_game_in_which_payments_were_offered_is_restored() -> None:
+    one, other = (multiagent.make("HiringAgents-v0", principal="payments") for _ in range(2))
+    offered = np.random.default_rng(0).random(one.action_space("principal_0").shape)
+    one.reset(seed=3)
+    one.step({agent: offered if agent == "principal_0" else 0 for agent in one.agents})
+    other.reset(seed=8)
+    other.set_state(json.loads(json.dumps(one.get_state())))
+    for _ in range(6):
+        chosen = {agent: offered if agent == "principal_0" else 1 for agent in one.agents}
+        (seen, paid, *_), (seen_too, paid_too, *_) = one.step(chosen), other.step(chosen)
+        assert paid == paid_too
+        assert all(np.array_equal(seen[agent], seen_too[agent]) for agent in seen)
 
 
 @pytest.mark.parametrize(
