@@ -65,18 +65,21 @@ def _score_panel(trainings: Sequence[Training], game: str) -> Any:
         for step, value in zip(run.steps, values, strict=True)
     ]
     names = list(trainings[0].scores)
+    means = [
+        point | {"score": name}
+        for name in names
+        for point in _means([(run.steps, run.scores[name]) for run in trainings])
+    ]
     colour = alt.Color(
         "score:N",
         title=None,
         scale=alt.Scale(domain=names, range=list(LIGHT.series[: len(names)])),
         legend=alt.Legend(orient="bottom", labelLimit=260, columns=1, symbolOpacity=1),
     )
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)), color=colour
-    )
-    y = alt.Y("value:Q", title="")
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2).encode(y="mean(value):Q")
+    x, y = _moves(), alt.Y("value:Q", title="")
+    of_seeds, of_all = (alt.Chart(alt.InlineData(values=v)) for v in (points, means))
+    thin = of_seeds.mark_line(opacity=0.35, strokeWidth=1).encode(x, y, colour, detail="seed:N")
+    thick = of_all.mark_line(strokeWidth=2).encode(x, y, colour)
     rule = alt.Chart(alt.InlineData(values=[{"value": task.bar}]))
     bar = rule.mark_rule(color=LIGHT.rule, strokeDash=[4, 3]).encode(y="value:Q")
     return alt.layer(bar, thin, thick).properties(title=game, width=330, height=220)
@@ -94,17 +97,34 @@ def _variance_panel(found: Sequence[Mapping[str, Any]], game: str) -> Any:
         for method in METHODS
         for point, step in enumerate(run["steps"])
     ]
+    means = [
+        point | {"method": LABELS[method]}
+        for method in METHODS
+        for point in _means(
+            [(run["steps"], np.divide(run[method], run["global"]).tolist()) for run in found]
+        )
+    ]
     domain = [LABELS[method] for method in METHODS]
-    base = alt.Chart(alt.InlineData(values=points)).encode(
-        x=alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4)),
-        color=alt.Color(
-            "method:N",
-            title=None,
-            scale=alt.Scale(domain=domain, range=list(LIGHT.series[:3])),
-            legend=alt.Legend(orient="bottom", labelLimit=200, symbolOpacity=1),
-        ),
+    colour = alt.Color(
+        "method:N",
+        title=None,
+        scale=alt.Scale(domain=domain, range=list(LIGHT.series[:3])),
+        legend=alt.Legend(orient="bottom", labelLimit=200, symbolOpacity=1),
     )
+    x = _moves()
     y = alt.Y("value:Q", title="variance of the gradient, relative", scale=alt.Scale(zero=False))
-    thin = base.mark_line(opacity=0.35, strokeWidth=1).encode(y=y, detail="seed:N")
-    thick = base.mark_line(strokeWidth=2, point=True).encode(y="mean(value):Q")
+    of_seeds, of_all = (alt.Chart(alt.InlineData(values=v)) for v in (points, means))
+    thin = of_seeds.mark_line(opacity=0.35, strokeWidth=1).encode(x, y, colour, detail="seed:N")
+    thick = of_all.mark_line(strokeWidth=2, point=True).encode(x, y, colour)
     return alt.layer(thin, thick).properties(title=game, width=330, height=220)
+
+
+def _moves() -> Any:
+    return alt.X("step:Q", title="moves", axis=alt.Axis(format="~s", tickCount=4))
+
+
+def _means(runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[dict[str, float]]:
+    """Return the mean of all runs' k-th points, whose moves differ a little."""
+    steps, values = zip(*runs, strict=True)
+    pairs = zip(np.mean(steps, axis=0), np.mean(values, axis=0), strict=True)
+    return [{"step": float(step), "value": float(value)} for step, value in pairs]

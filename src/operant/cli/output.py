@@ -20,13 +20,21 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=False, highlight=False)
 
 
+NAME = 40
+"""Letters up to which the first column of a table is never folded."""
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table."""
     made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
-    for name in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(escape(printable(cell)) for cell in row))
+    cells = [[printable(cell) for cell in row] for row in rows]
+    names = [len(row[0]) for row in cells if row]
+    # what a row is called stays in one piece: it is what one copies
+    widths = [min(max(names, default=0), NAME), *[0] * (len(columns) - 1)]
+    for name, width in zip(columns, widths, strict=True):
+        made.add_column(name, overflow="fold", min_width=width)
+    for row in cells:
+        made.add_row(*map(escape, row))
     console.print(made)
 
 
