@@ -19,6 +19,7 @@ def load(path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = load(path).main(steps=200)

@@ -35,6 +35,7 @@ def test_the_package_links_to_the_root_folder(folder: str) -> None:
     assert link.resolve() == ROOT / folder
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_root_folder_refuses_to_be_a_top_level_package(folder: str) -> None:
     result = run_python(f"import {folder}")

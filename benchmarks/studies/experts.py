@@ -64,7 +64,7 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType(
     {
         "SparseWalker2d-v0": Budget(steps=1_000_000, cpu_s=500),
         "SparseAnt-v0": Budget(steps=1_000_000, cpu_s=800),
-        "SparseHumanoid-v0": Budget(steps=1_000_000, cpu_s=1_100),
+        "SparseHumanoid-v0": Budget(steps=1_000_000, cpu_s=850),
         "AntForward-v0": Budget(steps=1_000_000, cpu_s=800),
         "AntWaveLeg-v0": Budget(steps=1_000_000, cpu_s=800),
         "AntLieDown-v0": Budget(steps=1_000_000, cpu_s=800),

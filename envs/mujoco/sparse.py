@@ -140,7 +140,7 @@ class SparseWorld(RobotWorld):
             tier=1,
             extra="mujoco",
             source=f"Gymnasium's {robot.gymnasium_id}; the reward is ours.",
-            expert=robot.expert,
+            expert=robot.far_expert,
         )
 
 

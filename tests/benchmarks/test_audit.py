@@ -124,6 +124,7 @@ def test_a_potential_at_the_end_is_refuted() -> None:
     assert verdict(Penalty()) == (False, "search")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("env_id", ["Tomato-Toy-v0", "Tomato-Easy-v0", "BoatRace-v0", "KeyLoop-v0"])
 def test_proxies_are_hacked(env_id: str) -> None:
     (level,) = audit_levels(env_id, PROXY)
@@ -154,6 +155,7 @@ def test_a_machine_that_pays_for_a_detour_is_refuted(machine: str) -> None:
     assert case.hack.success  # after the detour
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("design", "options", "expected"),
     [
@@ -186,11 +188,13 @@ def test_levels_are_audited_one_by_one() -> None:
     assert len({level.found.states for level in made}) > 1
 
 
+@pytest.mark.integration
 def test_the_last_observation_is_the_one_that_the_env_shows() -> None:
     """The step to the goal changes what one sees, so it is not punished."""
     assert verdict(Bump(), "Empty-5x5-v0") == (True, "exact")
 
 
+@pytest.mark.integration
 def test_both_policies_are_drawn_side_by_side() -> None:
     (level,) = audit_levels("SparseKey-5x5-v0", make_design("naive"))
     assert level.found.counterexample is not None
@@ -209,6 +213,7 @@ def rooms() -> FiniteMDP:
     return env.unwrapped.finite_mdp()
 
 
+@pytest.mark.integration
 def test_where_chance_plays_a_part_an_explicable_reward_is_proven() -> None:
     assert verdict(make_design("exprd"), "RoomNav-v0") == (True, "exact")
     assert verdict(make_design("none"), "RoomNav-v0") == (True, "exact")

@@ -92,6 +92,7 @@ def test_status_tells_what_is_left(whole: Path, tmp_path: Path, tiny_suite: Make
     assert not (tmp_path / "absent").exists()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("boundary", [1, 3, 14])
 def test_stopped_suite_ends_with_the_same_numbers(
     whole: Path, tmp_path: Path, tiny_suite: MakeSuite, boundary: int
@@ -104,6 +105,7 @@ def test_stopped_suite_ends_with_the_same_numbers(
     np.testing.assert_equal(numbers(tmp_path), numbers(whole))
 
 
+@pytest.mark.integration
 def test_damaged_run_is_run_again_with_the_same_numbers(
     whole: Path, tmp_path: Path, tiny_suite: MakeSuite
 ) -> None:
@@ -120,6 +122,7 @@ def test_damaged_run_is_run_again_with_the_same_numbers(
     np.testing.assert_equal(numbers(tmp_path), numbers(whole))
 
 
+@pytest.mark.integration
 def test_failing_designs_do_not_stop_the_others(tmp_path: Path, tiny_suite: MakeSuite) -> None:
     designs = (
         Design(id="none"),
@@ -135,6 +138,7 @@ def test_failing_designs_do_not_stop_the_others(tmp_path: Path, tiny_suite: Make
     assert any("has_kee" in problem for problem in made.problems)
 
 
+@pytest.mark.integration
 def test_runs_of_other_settings_are_kept_but_not_shown(
     tmp_path: Path, tiny_suite: MakeSuite
 ) -> None:
@@ -149,6 +153,7 @@ def test_runs_of_other_settings_are_kept_but_not_shown(
     assert len(scan(tmp_path).records) == 3
 
 
+@pytest.mark.integration
 def test_report_of_a_mixed_folder_shows_the_newest_settings(
     tmp_path: Path, tiny_suite: MakeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +193,7 @@ def test_report_of_nothing_is_refused_and_writes_nothing(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
 def test_progress_goes_to_the_console(tmp_path: Path, tiny_suite: MakeSuite) -> None:
     out = io.StringIO()
     suite = tiny_suite(seeds=(0,))

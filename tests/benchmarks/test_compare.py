@@ -66,6 +66,7 @@ def test_the_numbers_are_those_of_the_enumerated_mdp() -> None:
     assert between(made, "true", "naive") == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("metric", ["starc", "starc_minimal"])
 @pytest.mark.parametrize("env_id", ["BoatRace-v0", "Tomato-Toy-v0", "SideEffectBox-v0"])
 def test_the_proxy_of_an_env_stands_beside_the_true_reward(env_id: str, metric: str) -> None:
@@ -95,6 +96,7 @@ def test_designs_that_cannot_be_compared_are_named_with_the_reason() -> None:
         compare(ENV, ["potentail"], gamma=0.99)
 
 
+@pytest.mark.integration
 def test_where_chance_plays_a_part_the_model_has_probabilities() -> None:
     made = compare("RoomNav-v0", ["exprd", "none", Negated()], gamma=0.95)
     assert (made.labels, made.states) == (("true", "exprd", "none", "negated"), 49)
@@ -244,6 +246,7 @@ def test_the_picture_shows_names_numbers_and_one_colour_per_distance(
     assert len(set(dict(fills).values())) == len(set(fills)) == 2
 
 
+@pytest.mark.integration
 def test_the_other_formats(sketch: Comparison, tmp_path: Path) -> None:
     with Image.open(sketch.draw(tmp_path / "matrix.png")) as picture:
         assert picture.width > 200

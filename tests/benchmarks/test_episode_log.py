@@ -130,6 +130,7 @@ def test_evaluation_that_was_broken_off_is_forgotten(spec: RunSpec) -> None:
     assert told["episodes"] == once["episodes"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stop_at", [2, 4])
 def test_run_that_was_stopped_records_the_same(
     tmp_path: Path, tiny: Spec, execute: Callable[..., str], stop_at: int

@@ -312,6 +312,7 @@ def test_ends_are_spread_over_the_steps(steps: int, ends: set[int]) -> None:
     assert ended == ends
 
 
+@pytest.mark.integration
 def test_the_easier_task_differs_in_the_view_alone() -> None:
     hidden, seen = contenders.bare(), contenders.bare(contenders.SEE_THROUGH)
     for levels in (hidden, seen):

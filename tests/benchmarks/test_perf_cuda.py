@@ -69,6 +69,7 @@ def test_it_times_every_size_and_layout(
     assert "goal at N=1,048,576: 500 M/s; measured at N=32" in text
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

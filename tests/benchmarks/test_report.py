@@ -121,6 +121,7 @@ def test_files_are_complete_and_leave_no_temporaries(written: tuple[Path, Path])
     assert written[0].stat().st_size < 3_000_000
 
 
+@pytest.mark.integration
 def test_failed_write_keeps_the_old_report(
     board: Leaderboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,6 +189,7 @@ def test_scalars_are_thinned_and_finite(
 # ---- being stopped ----------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-dqn"])
 @pytest.mark.parametrize("design", ["count", "potential"])
 @pytest.mark.parametrize("stops", [[1], [3], [4], [1, 2, 1, 3], [2, 2, 2]])
@@ -336,6 +337,7 @@ def _unpacked(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         return read_arrays(Path(file.name))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "damage",
     [_truncated, _flipped, _emptied, _foreign, _of_another_seed, _without_generators],

@@ -43,6 +43,7 @@ def run_spec(**changes: Any) -> RunSpec:
     )
 
 
+@pytest.mark.integration
 def test_there_and_back_is_learned_only_by_who_sees_the_machine(
     tmp_path: Path, execute: Execute
 ) -> None:

@@ -39,6 +39,7 @@ def test_audit_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "training refuses that" in made["levels"][0]["warnings"][0]
 
 
+@pytest.mark.integration
 def test_an_audit_may_be_undecided(capsys: pytest.CaptureFixture[str]) -> None:
     assert audit("count", "--json", "--design-args", '{"beta": 0.0001}') == OK
     made = json.loads(capsys.readouterr().out)

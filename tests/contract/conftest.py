@@ -19,7 +19,7 @@ def _absent(extra: str) -> str:
     return f"{', '.join(packages)} not installed: {fix(extra)}" if packages else ""
 
 
-BY_DEFAULT = 3
+BY_DEFAULT = 1
 """Kinds of each family that are tested by default; the others compile kernels of their own."""
 
 

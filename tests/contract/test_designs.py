@@ -59,6 +59,7 @@ def test_pseudo_steps_pay_nothing_and_true_reward_survives(design: str) -> None:
     assert pseudo_steps >= 12
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("design", FIXED)
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 def test_vector_rows_are_paid_like_scalar_envs(design: str, mode: AutoresetMode) -> None:

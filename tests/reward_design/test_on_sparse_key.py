@@ -94,6 +94,7 @@ def test_the_solution_has_the_same_true_return_under_every_design(name):
         assert info["episode_designed_return"] == expected[name]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 @pytest.mark.parametrize("name", ["none", "potential", "count", "naive"])
 def test_the_batched_env_is_paid_like_scalar_ones(name, mode):

@@ -244,6 +244,7 @@ def test_correct_design_passes_as_class_and_as_instance() -> None:
     assert design.context is None  # the instance itself was left alone
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("fault", "rule"), FAULTS.items(), ids=lambda x: getattr(x, "__name__", x))
 def test_fault_is_caught_by_its_rule(fault: type[RewardDesign], rule: str) -> None:
     how = "could not finish" if fault in CRASHES else "is broken"
@@ -288,6 +289,7 @@ def test_designs_that_score_rollouts_are_checked_too() -> None:
         check_design(Short, num_envs=3, steps=200)
 
 
+@pytest.mark.integration
 def test_exact_planning_accepts_real_potentials_of_any_scale() -> None:
     for scale in (0.01, 5.0):
         check_design(operant.make_design("potential", scale=scale), num_envs=3, steps=200)

@@ -398,6 +398,7 @@ def test_correct_env_passes() -> None:
     _small(Walk)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("fault", "rule"), FAULTS.items(), ids=lambda x: getattr(x, "__name__", x))
 def test_fault_is_caught_by_its_rule(fault: type[Walk], rule: str, rng_states: None) -> None:
     with pytest.raises(ContractError, match=rf"rule '{rule}' is broken: .* Fix: "):
@@ -444,6 +445,7 @@ class Hashed(gym.Env):
     check_env(hashed_env.Hashed, steps=100, skip=no_reset, subprocess=False)
 
 
+@pytest.mark.integration
 def test_third_party_env_passes_by_id_and_as_instance() -> None:
     check_env("CartPole-v1", steps=300, skip={"render": "opens a window system"})
     made = gym.make("CartPole-v1")

@@ -228,6 +228,7 @@ def test_gymnasiums_own_vector_env_passes() -> None:
     _check(Rows)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("fault", "rule"), FAULTS.items(), ids=lambda x: getattr(x, "__name__", x))
 def test_fault_is_caught_by_its_rule(fault: type[Rows], rule: str) -> None:
     how = "could not finish" if fault in CRASHES else "is broken"

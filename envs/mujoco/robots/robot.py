@@ -75,6 +75,8 @@ class Robot(abc.ABC):
         contact_forces: True if it needs contact forces.
         camera_distance: Of pictures, in m.
         contact_height: Height in m up to which a foot counts as touching the floor.
+        far_weights: Of forward velocity (m/s) and of a healthy step in an expert's reward for
+            getting far; None where v5's own do.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Robot(abc.ABC):
     contact_forces: bool = False
     camera_distance: float = 4.0
     contact_height: float = 0.01
+    far_weights: tuple[float, float] | None = None
 
     @functools.cached_property
     def model(self) -> Any:
@@ -240,14 +243,22 @@ class Robot(abc.ABC):
     @property
     def expert(self) -> str:
         """v5's reward as a program in the reward language."""
-        weight = "" if self.forward_weight == 1 else f"{self.forward_weight:g} * "
+        return self._program(self.forward_weight, self.healthy_reward)
+
+    @property
+    def far_expert(self) -> str:
+        """An expert's reward for getting far: v5's with :attr:`far_weights`."""
+        return self._program(*(self.far_weights or (self.forward_weight, self.healthy_reward)))
+
+    def _program(self, forward: float, healthy: float) -> str:
+        weight = "" if forward == 1 else f"{forward:g} * "
         lines = [
             "def reward(obs, action, next_obs, info):",
             f'    forward = {weight}info["forward_velocity"]',
         ]
         terms = ["forward"]
-        if self.healthy_reward:
-            lines.append(f'    alive = {self.healthy_reward:g} if info["healthy"] else 0.0')
+        if healthy:
+            lines.append(f'    alive = {healthy:g} if info["healthy"] else 0.0')
             terms.append("alive")
         costs = ["control_cost", *(["contact_cost"] if self.contact_forces else [])]
         lines += [f'    {cost} = -info["{cost}"]' for cost in costs]

@@ -86,6 +86,7 @@ def test_without_the_outer_step_a_misleading_auxiliary_wins() -> None:
     assert chances(trained(Bandit((0, 0, 1), (1.5, 0, 0)), 14_000, temperature=0.3))[2] > 0.9
 
 
+@pytest.mark.integration
 def test_a_helpful_auxiliary_is_no_worse_than_none() -> None:
     """Spec 3 (b): auxiliary (0, 0, 1)."""
     helped = chances(trained(Bandit((0, 0, 1), (0, 0, 1)), 10_000, temperature=0.3))

@@ -31,6 +31,7 @@ def room() -> Any:
     return gym.make_vec("RoomNav-v0", num_envs=64, autoreset_mode="SameStep", max_steps=70)
 
 
+@pytest.mark.integration
 def test_auxiliary_is_what_the_design_adds() -> None:
     batch = collected(operant.shape(room(), LeftPays(), gamma=0.9), 100)
     assert torch.equal(batch.auxiliary, 3.0 * (batch.actions == 1))

@@ -60,6 +60,7 @@ def does(agent: Any, tag: str) -> np.ndarray:
     return agent.table(multiagent.states(GAMES[tag]))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("name", "tag"), PARAMS)
 def test_agent_works_for_steps_and_continues_from_its_state(name: str, tag: str) -> None:
     one, seen = made(name, tag), []

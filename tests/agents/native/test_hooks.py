@@ -119,6 +119,7 @@ class Bonus(Hooks):
         return {"bonus": (rollout.actions == 0).float()}
 
 
+@pytest.mark.integration
 def test_reward_streams_have_values_of_their_own(identity) -> None:
     streams = {"reward": {"coef": 0.0}, "bonus": {"gamma": 0.0}}
     agent = agent_with(identity("discrete"), Bonus(), reward_streams=streams)
@@ -132,6 +133,7 @@ def test_reward_streams_have_values_of_their_own(identity) -> None:
     assert "train/explained_variance/reward" in agent.metrics()
 
 
+@pytest.mark.integration
 def test_terms_of_the_env_are_streams_by_name(identity) -> None:
     streams = {"two": {}, "one": {}}
     agent = agent_with(identity("discrete"), reward_streams=streams)

@@ -143,6 +143,7 @@ def test_policy_follows_reward_less_price_times_cost() -> None:
 BARE = {"normalize_advantage": False}
 
 
+@pytest.mark.integration
 def test_mean_return_comes_to_its_target() -> None:
     """f(J) = -(J - .3)^2: arm 0, which pays 1, is taken three times in ten, as no reward wants."""
     plain = agent_with(arms([1.0, 0.0]))

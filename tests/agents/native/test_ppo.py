@@ -181,6 +181,7 @@ def test_learns_box_actions(identity) -> None:
     assert agent.metrics()["train/std"] < 0.6
 
 
+@pytest.mark.integration
 def test_masked_actions_are_never_taken_and_the_right_one_is_learned(identity) -> None:
     env = identity("discrete", masks=True)
     agent = make_agent("ppo", env, n_steps=16, batch_size=64, n_epochs=4, learning_rate=3e-3)
@@ -356,6 +357,7 @@ def test_exported_policy_acts_alike(corridor) -> None:
 # ---- learning ---------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_learns_the_corridor(corridor) -> None:
     agent = make_agent(
         "ppo", corridor(16), n_steps=32, batch_size=128, n_epochs=4, learning_rate=3e-3

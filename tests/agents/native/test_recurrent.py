@@ -147,6 +147,7 @@ def test_advantages_are_those_of_single_episodes(mode, horizon, truncates, make_
     assert asked > 300
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("horizon", [None, 6, 1])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ["lstm", "gru"])

@@ -120,6 +120,7 @@ def trained(name: str, env: Any, steps: int, **hyper: Any) -> Any:
     return agent
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("name", "task"), cases())
 def test_agent_solves(name: str, task: str, ocean: Any) -> None:
     needed = TASKS[task]
@@ -138,6 +139,7 @@ def test_every_agent_has_a_task_in_ci() -> None:
 # ---- the envs themselves ----------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_memory_needs_one(ocean) -> None:
     """A policy without a memory gets half of it, whatever it learns."""
     agent = trained("sb3-ppo", ocean["memory"](16), 4_000)

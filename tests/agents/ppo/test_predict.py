@@ -75,6 +75,7 @@ def test_memory_is_handed_to_and_fro(walk) -> None:
     assert (len(returns), lengths) == (4, [5] * 4)
 
 
+@pytest.mark.integration
 def test_sb3_evaluates_the_model(walk, loop, small) -> None:
     model = PPO("MlpPolicy", loop(walk, 2), seed=1, learning_rate=0.02, gamma=0.5, **small)
     model.learn(2000)

@@ -260,6 +260,7 @@ def test_our_vec_env_trains_sb3_exactly_as_its_own_does(make_sync) -> None:
 # ---- learning ---------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_ppo_learns_the_corridor(corridor) -> None:
     agent = make_agent(
         "sb3-ppo", corridor(16), seed=0, n_steps=32, batch_size=128, n_epochs=4, learning_rate=3e-3
@@ -269,6 +270,7 @@ def test_ppo_learns_the_corridor(corridor) -> None:
     assert agent.metrics()["rollout/ep_len_mean"] < 6
 
 
+@pytest.mark.integration
 def test_dqn_learns_the_corridor(corridor) -> None:
     agent = make_agent(
         "sb3-dqn", corridor(4), seed=0, gamma=0.8, learning_rate=2e-3, target_update_interval=100,

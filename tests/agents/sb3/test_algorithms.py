@@ -125,6 +125,7 @@ def test_hindsight_solves_bit_flipping_where_plain_dqn_does_not(bit_flip) -> Non
 # ---- masks and memory -------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_masked_actions_are_never_taken(doors) -> None:
     env = doors(8)
     agent = make_agent("sb3-maskable-ppo", env, n_steps=16, batch_size=64, learning_rate=1e-2)

@@ -84,6 +84,7 @@ def test_look_ahead_shaping_sums_up_to_the_first_advice(truncates, mdp_env, monk
     assert total == pytest.approx(left - phi[0, steps[0][0].actions[0]], abs=1e-12)
 
 
+@pytest.mark.integration
 def test_look_ahead_is_sarsa_that_starts_with_the_advice(mdp_env, empty) -> None:
     """Equal choices and equal preferences all along, by Wiewiora's equivalence."""
     phi = np.random.default_rng(1).normal(size=(empty.num_states + 1, empty.num_actions))
@@ -116,6 +117,7 @@ RING = mdp_of([[1], [2], [3], [0]], [[0.3], [-1.0], [0.5], [2.0]])
 PAID = [[1.0], [-2.0], [0.5], [3.0]]
 
 
+@pytest.mark.integration
 def test_learned_potential_pays_the_advice_around_a_ring(mdp_env) -> None:
     """Spec 1.4: gamma .9, beta .2, 20k updates; and what it leads to is not the true values."""
     gamma = 0.9
@@ -144,6 +146,7 @@ def choices_after(env, *, seed: int = 0, **hyper) -> list[int]:
     return agent.act(np.arange(4), deterministic=True).tolist()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_pies_recovers_from_bad_advice_and_dpba_does_not(seed, mdp_env) -> None:
     """The advice pays for going left, which can be done for ever."""
@@ -195,6 +198,7 @@ def test_without_advice_it_is_sarsa(mode, corridor) -> None:
     assert all(np.array_equal(mine[name], its[name]) for name in its)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", INVARIANCE)
 def test_resumed_equals_uninterrupted(mode, corridor) -> None:
     def make() -> AdvisedSARSA:

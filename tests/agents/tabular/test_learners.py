@@ -26,6 +26,7 @@ def values_of(agent, mdp) -> np.ndarray:
 # ---- exact values -----------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("initial_value", [0, 2.0])
 def test_q_learning_finds_the_exact_values_of_sparse_key(
     initial_value, sparse_key, mdp_env
@@ -65,6 +66,7 @@ def test_expected_sarsa_finds_the_values_of_the_policy_that_explores(empty, mdp_
     assert exact[0].max() < 0.95 * value_iteration(empty, gamma=0.9).q[0].max()
 
 
+@pytest.mark.integration
 def test_sarsa_finds_them_on_average(empty, mdp_env) -> None:
     agent = make_agent(
         "sarsa", mdp_env(empty, 32, **ANYWHERE), gamma=0.9, alpha=0.05,
@@ -76,6 +78,7 @@ def test_sarsa_finds_them_on_average(empty, mdp_env) -> None:
     assert abs(error.mean()) < 0.01
 
 
+@pytest.mark.integration
 def test_reinforce_finds_a_shortest_way(empty, mdp_env) -> None:
     agent = make_agent(
         "reinforce", mdp_env(empty, 16, limit=40), gamma=0.9, alpha=0.5, alpha_values=0.2
@@ -86,6 +89,7 @@ def test_reinforce_finds_a_shortest_way(empty, mdp_env) -> None:
     assert agent.values.at(agent.states.known(np.array([0])))[0, 0] == pytest.approx(start, abs=0.1)
 
 
+@pytest.mark.integration
 def test_a_time_limit_is_no_end(empty, mdp_env) -> None:
     """With episodes of 3 steps from anywhere, values still look beyond them."""
     for name in ("q-learning", "expected-sarsa"):
@@ -179,6 +183,7 @@ def test_acting_in_between_changes_nothing(name, corridor) -> None:
         assert np.array_equal(value, asked.training_state()[0][key]), key
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_learns_the_corridor_and_exports_it(name, mdp_env, corridor) -> None:
     class Clockless(corridor):  # the walker's clock would make a state of every step

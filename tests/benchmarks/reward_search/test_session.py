@@ -107,6 +107,7 @@ def test_a_search_is_continued_only_as_the_same_one(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.integration
 def test_a_scripted_search_that_is_continued_does_not_begin_its_texts_anew(tmp_path: Path) -> None:
     search = opened(tmp_path, Known())
     run_search(eureka, search, rounds=1, samples=1, parent_seeds=(0,), final_seeds=(0,))

@@ -118,6 +118,7 @@ def test_the_scalar_env_keeps_every_rule(discrete: bool, reward: str) -> None:
     check_env(build, steps=200, subprocess=False)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("discrete", [False, True])
 @pytest.mark.parametrize("reward", ["step", "delayed"])
 def test_rows_are_scalar_envs_in_every_mode(discrete: bool, reward: str) -> None:

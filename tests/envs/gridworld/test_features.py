@@ -91,6 +91,7 @@ def expected(env, door) -> dict[str, float]:
     return Level(env.render(), door).features()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("size", "steps"), [(5, 1500), (6, 1500), (8, 1000), (16, 200)])
 def test_features_equal_brute_force_over_eventful_play(size: int, steps: int) -> None:
     env = gym.make(f"SparseKey-{size}x{size}-v0", render_mode="ansi").unwrapped

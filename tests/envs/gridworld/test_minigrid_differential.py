@@ -379,6 +379,7 @@ def pack(thing: WorldObj | None) -> int:
     return cells.code(thing.type, thing.color, thing.encode()[2])
 
 
+@pytest.mark.integration
 @settings(max_examples=80)
 @given(data=st.data())
 def test_random_grids_random_loads_all_actions(data: st.DataObject) -> None:

@@ -102,6 +102,7 @@ def identity(env) -> tuple:
     return (*env.agent_pos, env.agent_dir, carried, env.grid.encode().tobytes())
 
 
+@pytest.mark.integration
 def test_steps_are_those_of_minigrid() -> None:
     steps, theirs = distances_in_minigrid(3)
     ours, info = make("DoorKey-5x5-v0", 3, layout="minigrid", max_steps=2000)
@@ -118,6 +119,7 @@ def test_steps_are_those_of_minigrid() -> None:
     assert len(seen) > 60
 
 
+@pytest.mark.integration
 def test_a_state_of_no_return_and_one_that_failed() -> None:
     env, _ = make("LavaGapS5-v0", 0)
     _, _, terminated, _, info = env.step(2)  # the start faces lava
@@ -127,6 +129,7 @@ def test_a_state_of_no_return_and_one_that_failed() -> None:
     assert set(starts) == {4, NEVER}  # some episodes are interrupted for sure
 
 
+@pytest.mark.integration
 def test_the_same_cells_can_end_in_success_and_in_failure() -> None:
     """Beside the right door, `done` succeeds and `toggle` (of the floor) fails: nothing moves."""
     for action, steps in ((6, 0), (5, NEVER)):
@@ -142,10 +145,12 @@ def test_the_same_cells_can_end_in_success_and_in_failure() -> None:
         assert info["features"][NAME] == steps
 
 
+@pytest.mark.integration
 def test_scalar_env_is_sound() -> None:
     check_env(gym.make("SparseKey-5x5-v0", optimum=True, max_steps=30), steps=300)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("layout", ["operant", "minigrid"])
 def test_vector_env_equals_scalar_envs_in_all_modes(layout: str) -> None:
     """Rows are compared with scalar envs at every step and in ``final_info``, with truncations."""
@@ -282,6 +287,7 @@ def test_values_of_sparse_worlds_are_powers_of_the_discount() -> None:
         envs.simulator.optimum.values(1)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "env_id", ["SideEffectBox-v0", "BoatRace-v0", "Tomato-Toy-v0", "Chain-n40-v0"]
 )

@@ -51,6 +51,7 @@ def make(mode: str, **kwargs):
     return env, env.reset(seed=3)[1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("swappable", [False, True])
 @pytest.mark.parametrize("layout", ["operant", "minigrid"])
 @pytest.mark.parametrize("mode", [m.value for m in AutoresetMode])
@@ -102,6 +103,7 @@ def test_swapping_changes_the_steps_to_come() -> None:
     assert (env.step(np.zeros(16, int))[1] != 5.0).all()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("swappable", [False, True])
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_copies_keep_their_program(duplicate, swappable: bool) -> None:
@@ -112,6 +114,7 @@ def test_copies_keep_their_program(duplicate, swappable: bool) -> None:
     assert (env.step(np.zeros(16, int))[1] == 5.0).all()
 
 
+@pytest.mark.integration
 def test_threads_do_not_change_what_a_program_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulator, "ROWS_PER_THREAD", 64)
     envs = [

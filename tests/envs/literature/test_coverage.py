@@ -67,6 +67,7 @@ def as_xy(number, side):
 OPTIONS = [{}, {"bimodal": True}, {"block": True}, {"bimodal": True, "block": True}]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_return_is_the_covered_weight(options) -> None:
     ground, rng = Ground(7, **options), np.random.default_rng(1)

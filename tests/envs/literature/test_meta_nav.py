@@ -118,6 +118,7 @@ def test_bayes_optimum_refuses_other_sides(side) -> None:
         bayes_optimal_return(side, 4, 15)
 
 
+@pytest.mark.integration
 def test_oracle_equals_exhaustive_search_from_anywhere() -> None:
     env = gym.make("MetaNav-5x5-v0", size=4, rounds=3, round_steps=5).unwrapped
     rng = np.random.default_rng(0)

@@ -116,6 +116,14 @@ def test_the_experts_reward_is_a_program_of_the_cards_features(name: str) -> Non
     assert card.success.startswith(f"{GOAL} lines")
 
 
+def test_the_experts_humanoid_is_paid_for_speed_more_than_for_standing() -> None:
+    far, v5 = (operant.card(f"{kind}Humanoid-v0").expert for kind in ("Sparse", "Delayed"))
+    assert '5 * info["forward_velocity"]' in far
+    assert 'alive = 1 if info["healthy"]' in far
+    assert 'alive = 5 if info["healthy"]' in v5
+    assert operant.card("SparseAnt-v0").expert == operant.card("DelayedAnt-v0").expert
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan"), "2", True])
 def test_a_stride_must_be_a_length(wrong: Any) -> None:
     with pytest.raises(ValueError, match="stride must be a length > 0"):

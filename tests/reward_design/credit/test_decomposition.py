@@ -96,6 +96,7 @@ def attached(design: RewardDesign, **changes: Any) -> RewardDesign:
     return design
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("loss", ["rd", "rrd_unbiased"])
 def test_linear_rewards_are_recovered_as_by_least_squares(loss: Any) -> None:
     r, _ = rollout(0, steps=32 * 8)
@@ -319,6 +320,7 @@ def test_a_scalar_env_is_paid_estimates() -> None:
     assert shaped.step(2)[4]["reward_terms"] == {"redistributed": 0.0}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("design", ["lare", "rd", "ircr"])
 def test_a_batch_learns_on_the_way(design: str) -> None:
     envs = gym.make_vec("BoatRace-v0", num_envs=4, max_steps=10, reward="delayed")

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
+@pytest.mark.integration
 def test_the_python_of_the_page_prints_and_draws_what_the_page_shows(tmp_path):
     page = (DOCS / "formalisms.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))

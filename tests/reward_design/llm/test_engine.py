@@ -57,6 +57,7 @@ def stepped(program, swappable):
         prev = infos["features"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("swappable", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_reward_in_the_engine(swappable):
     program = compile_reward(REWARD, obs_size=0, features=TABLE)

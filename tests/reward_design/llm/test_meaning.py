@@ -151,6 +151,7 @@ def test_a_program_is_what_it_says(function):
     np.testing.assert_array_equal(program.batch(*columns()), paid)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("function", [norm, rounding, indices, logic], ids=lambda f: f.__name__)
 def test_compiled_by_numba_it_is_the_same(function, monkeypatch):
     program = compiled(function, backend="numba")

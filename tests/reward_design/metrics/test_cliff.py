@@ -90,6 +90,7 @@ def test_the_report_counts_states_that_an_error_could_overturn() -> None:
     assert (report.flipped, report.soft_change) == (again.flipped, again.soft_change)
 
 
+@pytest.mark.integration
 def test_margins_above_the_threshold_survive_every_error() -> None:
     rng = np.random.default_rng(3)
     mdp = random_mdp(rng, states=6, actions=3)

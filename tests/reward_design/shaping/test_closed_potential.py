@@ -75,6 +75,7 @@ def test_the_wrapper_and_the_kernel_pay_it_too() -> None:
     assert np.ptp(paid) > 0.1
 
 
+@pytest.mark.integration
 def test_it_keeps_the_contract_and_the_optimum() -> None:
     def make() -> PotentialShaping:
         return PotentialShaping(potential=TEXT, privileged=True)

@@ -226,6 +226,7 @@ def test_by_its_id_it_follows_the_actions_of_a_rollout(attach, transition) -> No
     assert logged["informativeness"] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.integration
 def test_design_keeps_the_contract() -> None:
     mdp = room_nav.model()
     design = ExpAdaRD(mdp=mdp, gamma=0.99)

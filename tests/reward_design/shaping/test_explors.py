@@ -232,6 +232,7 @@ def test_parts_may_be_switched_off(attach, transition, options, silent) -> None:
 # ---- contract -------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("options", [{}, {"key": ("agent_x", "agent_y")}])
 def test_design_keeps_the_contract(options) -> None:
     check_design(lambda: ExploRS(**options), "SparseKey-5x5-v0", num_envs=4, steps=200)

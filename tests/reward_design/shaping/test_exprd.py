@@ -196,6 +196,7 @@ def test_the_first_state_chosen_is_the_best_one() -> None:
     assert found.informativeness[1] == pytest.approx(max(values.values()), abs=1e-9)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("size", [1e-6, 1e6])
 def test_the_size_of_the_true_reward_does_not_matter(size: float) -> None:
     """Ties, gaps and the solver's tolerances are all relative to it."""
@@ -282,6 +283,7 @@ def test_a_reward_of_the_state_alone_is_found_where_there_is_one() -> None:
     assert keeps_the_optimum(mdp, found.reward, 0.9)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", list(WORLDS))
 def test_on_the_published_worlds(name: str) -> None:
     mdp = WORLDS[name]
@@ -341,6 +343,7 @@ def test_groups_of_another_shape_are_refused() -> None:
 # ---- the designs ----------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_design_keeps_the_contract_on_numbered_states() -> None:
     env = gym.make("RoomNav-v0")
     env.reset(seed=0)

@@ -26,6 +26,7 @@ def same(features):
 READS = ("subgoal", "steps_to_subgoal")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 @pytest.mark.parametrize("swappable", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_it_pays_what_the_design_pays(mode, swappable):

@@ -30,6 +30,7 @@ def carried_name(judge):
     return judge.carrying.type if judge.carrying else None
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("size", [5, 8])
 def test_box_world_equals_minigrid_with_a_box(size) -> None:
     judge = BoxedDoorKey(size=size)

@@ -53,6 +53,7 @@ def moved(transition, x, prev_x, **more):
     )
 
 
+@pytest.mark.integration
 def test_it_pays_what_program_pays_with_the_text_of_the_card() -> None:
     source = gym.make(ENV).unwrapped.card.expert
     paid = []

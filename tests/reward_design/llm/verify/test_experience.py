@@ -72,6 +72,7 @@ def test_the_same_seed_gives_the_same() -> None:
     assert {e.level for e in one.episodes}.isdisjoint(e.level for e in third.episodes)
 
 
+@pytest.mark.integration
 def test_special_steps_keep_to_the_ranges() -> None:
     env = gym.make("LineKey-v0")
     view = view_of(env)

@@ -223,6 +223,7 @@ def test_a_cheat_that_pays_little_but_long_is_a_matter_of_the_discount(
     assert ("probe", "standing still") in found(far.check(program(body), "reward"), "warning")
 
 
+@pytest.mark.integration
 def test_dying_early_is_told_where_steps_cost() -> None:
     lava = Verifier("LavaGapS5-v0", stages=STAGES)
     body = 'return -1.0 + 0.1 * (info["prev_steps_to_goal"] - info["steps_to_goal"])'

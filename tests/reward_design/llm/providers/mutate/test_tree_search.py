@@ -38,6 +38,7 @@ def grown(make_brief, rounds=4, seed=0) -> tuple[TreeSearch, list[CandidateRepor
     return tree, reports
 
 
+@pytest.mark.integration
 def test_it_climbs(make_brief) -> None:
     """The best path is one of edits, each of whose programs says which one it was made from."""
     gains, paths = [], []
