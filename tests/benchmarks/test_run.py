@@ -118,6 +118,7 @@ def test_progress_is_reported_at_each_boundary(tmp_path: Path, tiny: Spec) -> No
     assert seen[1].designed_return == record.evals.means("designed_return")[0]
 
 
+@pytest.mark.integration
 def test_evaluating_more_often_does_not_change_training(
     tmp_path: Path, tiny: Spec, execute: Execute
 ) -> None:

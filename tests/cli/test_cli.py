@@ -264,6 +264,7 @@ def test_doctor_reads_requirements_as_packaging_does() -> None:
     assert wanted <= set(requirements())
 
 
+@pytest.mark.integration
 def test_train_writes_a_leaderboard_and_a_second_call_does_nothing(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,6 +277,7 @@ def test_train_writes_a_leaderboard_and_a_second_call_does_nothing(
     assert (only_run(trained) / "DONE.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.integration
 def test_report_again_from_the_folder_alone(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,6 +285,7 @@ def test_report_again_from_the_folder_alone(
     assert "leaderboard.md" in capsys.readouterr().out
 
 
+@pytest.mark.integration
 def test_enjoy_in_text_and_as_gif(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["enjoy", str(only_run(trained)), "--delay", "0"]) == OK
     text = capsys.readouterr().out
@@ -406,6 +409,7 @@ def test_design_of_a_module_beside_the_user(
     assert "my_designs" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_summary_fits_a_terminal_of_80_columns(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_group_of_commands_alone_shows_its_help(capsys: pytest.CaptureFixture[
     assert "audit" in capsys.readouterr().out
 
 
+@pytest.mark.integration
 def test_compare_in_words_as_json_and_drawn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,7 +37,21 @@ def env_for(design: str) -> str:
     return "Chain-n40-v0" if "model" in SPECS[design].needs else "SparseKey-5x5-v0"
 
 
-@pytest.mark.parametrize("design", DESIGNS)
+def _by_family() -> list[object]:
+    """Return the designs, of which all but the first of each family are for integration."""
+    firsts = {_family(name): name for name in reversed(DESIGNS)}
+    return [
+        pytest.param(name, marks=[] if firsts[_family(name)] == name else pytest.mark.integration)
+        for name in DESIGNS
+    ]
+
+
+def _family(design: str) -> str:
+    """Return the package of a design: ``operant.reward_design.shaping``, ..."""
+    return type(operant.make_design(design)).__module__.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("design", _by_family())
 def test_design_is_sound(design: str) -> None:
     check_design(design, env_for(design), steps=200)
 

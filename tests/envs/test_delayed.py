@@ -200,6 +200,7 @@ def test_foreign_vector_envs_pay_like_scalar_ones(mode: AutoresetMode) -> None:
     assert paid > 100
 
 
+@pytest.mark.integration
 def test_what_is_not_the_true_reward_cannot_be_delayed() -> None:
     proxy = DelayedReward(gym.make("Tomato-Toy-v0", reward="proxy"))
     proxy.reset(seed=0)

@@ -224,6 +224,7 @@ def _check(env, **kwargs):
     check_vector_env(env, scalar=scalar, num_envs=3, steps=100, **kwargs)
 
 
+@pytest.mark.integration
 def test_gymnasiums_own_vector_env_passes() -> None:
     _check(Rows)
 

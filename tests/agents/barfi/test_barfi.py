@@ -95,6 +95,7 @@ def test_a_helpful_auxiliary_is_no_worse_than_none() -> None:
     assert helped[2] > 0.9
 
 
+@pytest.mark.integration
 def test_weights_by_state_tell_where_the_auxiliary_helps() -> None:
     env = Bandit([[0, 0, 1], [0, 0, 1]], [[0, 0, 1], [1, 0, 0]])
     agent = trained(env, 10_000, temperature=0.3, reward_arch=[])

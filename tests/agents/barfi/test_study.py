@@ -56,6 +56,7 @@ def test_drawing_is_a_picture(runs) -> None:
     assert barfi.draw(runs).startswith(b"\x89PNG")
 
 
+@pytest.mark.integration
 def test_a_short_training_is_recorded(monkeypatch) -> None:
     monkeypatch.setattr(barfi, "EVALUATIONS", 1)
     run = barfi.train("RoomNav", GOOD, "as a potential", 0, share=0.001)

@@ -115,6 +115,7 @@ def test_exact_methods_are_better_the_longer_they_work() -> None:
     assert solved.optimality_gap(does(made("uniform", "states"), "states")).min() > 0.1
 
 
+@pytest.mark.integration
 def test_self_play_plays_what_its_config_says() -> None:
     form = SequenceForm(multiagent.tree(GAMES["tree"]))
     policy, likeliest, average = (

@@ -102,6 +102,7 @@ def test_look_ahead_is_sarsa_that_starts_with_the_advice(mdp_env, empty) -> None
     assert np.abs(agent.table.rows(len(ids))).max() > 0.1
 
 
+@pytest.mark.integration
 def test_advice_of_the_optimal_values_leads_at_once(mdp_env, empty) -> None:
     optimal = value_iteration(empty, gamma=0.9).q
     rows = np.vstack([optimal, np.zeros(empty.num_actions)]).tolist()

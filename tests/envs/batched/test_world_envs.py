@@ -109,6 +109,7 @@ class Drift(BatchWorld):
 make, make_vector = makers(Drift)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("discrete", [False, True])
 @pytest.mark.parametrize("reward", ["step", "delayed"])
 def test_the_scalar_env_keeps_every_rule(discrete: bool, reward: str) -> None:

@@ -163,6 +163,7 @@ def test_vector_env_equals_scalar_envs_in_all_modes(layout: str) -> None:
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_lava_and_goal_in_all_modes(mode: AutoresetMode) -> None:
     """Episodes that end in failure, in success and by the time limit."""
@@ -302,6 +303,7 @@ def test_values_where_other_things_pay_too(env_id: str) -> None:
             break
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("env_id", ["SparseKey-5x5-v0", "LavaGapS5-v0", "GoToDoor-5x5-v0"])
 def test_the_explicit_mdp_has_the_feature_too(env_id: str) -> None:
     env, info = make(env_id, 1)

@@ -93,6 +93,7 @@ def test_the_return_is_the_covered_weight(options) -> None:
             assert truncated == (step == env.max_steps)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(("side", "start", "steps"), [(3, 4, 6), (4, 0, 8), (4, 5, 8), (4, 2, 5)])
 def test_bounds_enclose_the_brute_force_optimum(side, start, steps, options) -> None:

@@ -73,6 +73,7 @@ def test_best_returns_equal_the_sparse_matrices(solved) -> None:
     assert 1 < values[18][5000] < 9  # somewhere the time limit matters
 
 
+@pytest.mark.integration
 def test_oracle_reads_the_state_it_is_asked_in(solved) -> None:
     values, _ = solved
     env = gym.make("LineKey-v0", max_steps=30).unwrapped

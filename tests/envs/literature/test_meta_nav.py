@@ -133,6 +133,7 @@ def test_oracle_equals_exhaustive_search_from_anywhere() -> None:
             info = env.step(int(rng.integers(5)))[4]
 
 
+@pytest.mark.integration
 def test_oracle_knows_the_goal_of_the_level() -> None:
     env = gym.make("MetaNav-5x5-v0").unwrapped
     for seed in range(10):

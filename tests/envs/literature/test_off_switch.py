@@ -66,6 +66,7 @@ def make(percent, **kwargs):
     return env, env.reset(seed=3)[0]
 
 
+@pytest.mark.integration
 def test_straight_to_the_goal_when_the_human_lets_it_pass() -> None:
     env, _ = make(0)
     oracle = env.oracle()

@@ -46,6 +46,7 @@ def play(env, letters):
     return sums.tolist(), info
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("letters", "true", "proxy"),
     [  # the published tests, and the published rule that a penalty is taken back

@@ -69,6 +69,7 @@ def test_a_reward_in_the_engine(swappable):
     assert len(seen) > 4
 
 
+@pytest.mark.integration
 def test_a_potential_in_the_engine():
     program = compile_potential(POTENTIAL, obs_size=0, features=TABLE)
     native = potential_program(program.of_state(), gamma=GAMMA)

@@ -189,6 +189,7 @@ def test_the_card_is_found_in_every_batch(vector: str) -> None:
     assert context_of(gym.make("CartPole-v1"), gamma=0.9).expert == ""
 
 
+@pytest.mark.integration
 def test_sb3s_callback_pays_it_too() -> None:
     from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
