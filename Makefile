@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime ## Compare four reward designs on SparseKey; writes a lea
 test: $(VENV)/.dev ## Run the tests (under 5 minutes on 2 cores)
 	@export $(THREADS); exec $(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-integration: $(VENV)/.dev ## Run the tests of whole programs, of every world's batch and of GPU code (4 minutes)
+test-integration: $(VENV)/.dev ## Run the tests of whole programs, of every world's batch and of GPU code (half an hour)
 	@export $(THREADS); exec $(BIN)/python -m pytest -n 2 -m "integration and not slow and not gpu" $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run the tests that take minutes each

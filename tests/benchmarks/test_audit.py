@@ -219,6 +219,7 @@ def test_where_chance_plays_a_part_an_explicable_reward_is_proven() -> None:
     assert verdict(make_design("none"), "RoomNav-v0") == (True, "exact")
 
 
+@pytest.mark.integration
 def test_where_chance_plays_a_part_both_policies_are_shown_by_an_episode_each() -> None:
     """The design pays for staying away; the outside judge is the linear solve of its policy."""
     table = np.zeros((49, 4))

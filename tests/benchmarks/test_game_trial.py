@@ -165,6 +165,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(
         load_run(tmp_path / "whole" / run.folder)
 
 
+@pytest.mark.integration
 def test_games_get_a_leaderboard(tmp_path: Path, execute: Callable[..., str]) -> None:
     for agent in ("cfr", "cfr-plus", "uniform"):
         assert execute(tmp_path, spec(agent=agent, total_steps=20_000)) == "done"

@@ -63,6 +63,7 @@ def test_the_better_end_of_a_metric_ranks_first(name, best) -> None:
     assert shaped.auc.value == pytest.approx((90 + 22.5) / 2)
 
 
+@pytest.mark.integration
 def test_pages_show_the_score_under_its_name() -> None:
     for page in (render_html(board(), title="t"), render_markdown(board(), title="t")):
         assert "Lowest regret: shaped with 22.5 (95 % interval 2" in page

@@ -105,6 +105,7 @@ def test_weights_by_state_tell_where_the_auxiliary_helps() -> None:
     assert (agent.act(np.array([0, 1]), deterministic=True) == 2).all()
 
 
+@pytest.mark.integration
 def test_inner_learner_finds_the_soft_optimum_of_the_reward_as_it_is() -> None:
     agent = trained(
         Bandit((0, 0.2, 0.3), (0.1, 0, 0)), 14_000, outer_learning_rate=0.0, temperature=0.2

@@ -13,6 +13,8 @@ import operant  # noqa: F401 (registers the ids)
 from operant.envs.literature.coverage_bounds import Field, greedy_walk, upper_bound
 from operant.planning import best_return
 
+pytestmark = pytest.mark.integration  # a world of its own, whose kernels are compiled
+
 MOVES = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1))
 CROSS = MOVES
 BLOCK = ((0, 0), (1, 0), (0, 1), (1, 1))
@@ -67,7 +69,6 @@ def as_xy(number, side):
 OPTIONS = [{}, {"bimodal": True}, {"block": True}, {"bimodal": True, "block": True}]
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_return_is_the_covered_weight(options) -> None:
     ground, rng = Ground(7, **options), np.random.default_rng(1)
@@ -93,7 +94,6 @@ def test_the_return_is_the_covered_weight(options) -> None:
             assert truncated == (step == env.max_steps)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(("side", "start", "steps"), [(3, 4, 6), (4, 0, 8), (4, 5, 8), (4, 2, 5)])
 def test_bounds_enclose_the_brute_force_optimum(side, start, steps, options) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 import operant  # noqa: F401 (registers the ids)
 
+pytestmark = pytest.mark.integration  # a world of its own, whose kernels are compiled
+
 ROWS = ["..#..", "A.I.G", "..#..", "..#..", "B.#.."]
 CELLS = {(x, y): letter for y, row in enumerate(ROWS) for x, letter in enumerate(row)}
 MOVES = ((1, 0), (0, 1), (-1, 0), (0, -1))
@@ -66,7 +68,6 @@ def make(percent, **kwargs):
     return env, env.reset(seed=3)[0]
 
 
-@pytest.mark.integration
 def test_straight_to_the_goal_when_the_human_lets_it_pass() -> None:
     env, _ = make(0)
     oracle = env.oracle()

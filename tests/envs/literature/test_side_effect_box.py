@@ -9,6 +9,8 @@ import pytest
 import operant  # noqa: F401 (registers the ids)
 from operant.envs.literature.side_effect_box import penalties, pushes
 
+pytestmark = pytest.mark.integration  # a world of its own, whose kernels are compiled
+
 ROWS = ["######", "# A###", "# X  #", "##   #", "### G#", "######"]
 FREE = {(x, y) for y, row in enumerate(ROWS) for x, c in enumerate(row) if c != "#"}
 START, BOX, GOAL = (2, 1), (2, 2), (4, 4)
@@ -46,7 +48,6 @@ def play(env, letters):
     return sums.tolist(), info
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("letters", "true", "proxy"),
     [  # the published tests, and the published rule that a penalty is taken back

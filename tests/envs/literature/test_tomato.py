@@ -8,6 +8,8 @@ import pytest
 
 import operant  # noqa: F401 (registers the ids)
 
+pytestmark = pytest.mark.integration  # a world of its own, whose kernels are compiled
+
 NAMES = ("Toy", "Easy", "Medium", "Hard")
 MAPS = {
     "Toy": ["#####", "#ttO#", "#   #", "#ttA#", "#####"],

@@ -11,6 +11,8 @@ from minigrid.envs.doorkey import DoorKeyEnv
 import operant  # noqa: F401 (registers the ids)
 from operant.envs.gridworld.solver import search
 
+pytestmark = pytest.mark.integration  # a world of its own, whose kernels are compiled
+
 LEFT, RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 
 
@@ -30,7 +32,6 @@ def carried_name(judge):
     return judge.carrying.type if judge.carrying else None
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("size", [5, 8])
 def test_box_world_equals_minigrid_with_a_box(size) -> None:
     judge = BoxedDoorKey(size=size)
@@ -64,7 +65,6 @@ def test_box_world_equals_minigrid_with_a_box(size) -> None:
     assert finished > 10
 
 
-@pytest.mark.integration
 def test_the_box_costs_one_action() -> None:
     plain, boxed = (gym.make(name).unwrapped for name in ("SparseKey-v0", "SparseKeyBox-v0"))
     for seed in range(20):
@@ -123,7 +123,6 @@ def test_the_key_is_followed_into_and_out_of_the_box() -> None:
     assert (key["subgoal"], key["has_key"], key["carrying_box"]) == (2, 1, 0)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("reward", ["sparse", "minigrid", "proxy"])
 def test_key_loop_is_door_key_with_a_proxy(reward) -> None:
     plain_reward = "minigrid" if reward == "minigrid" else "sparse"
