@@ -84,20 +84,6 @@ def read_reply(
     return source, tuple(findings)
 
 
-def read_replies(
-    replies: Sequence[tuple[str, FinishReason]], form: Form
-) -> list[tuple[str, tuple[Finding, ...]]]:
-    """Read several replies; no reply at all is one that failed, never one that passed.
-
-    Returns:
-        What :func:`read_reply` returns, for each reply; never empty.
-    """
-    if not replies:
-        hint = "ask again, or look whether the provider works"
-        return [("", (_finding("empty", "there is no reply", hint),))]
-    return [read_reply(text, finish_reason, form) for text, finish_reason in replies]
-
-
 def _nothing_wanted(
     text: str, blocks: Sequence[_Block], finish_reason: FinishReason, form: Form
 ) -> tuple[str, tuple[Finding, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from operant.reward_design.llm.findings import rejects
-from operant.reward_design.llm.verify.reply import read_replies, read_reply
+from operant.reward_design.llm.verify.reply import read_reply
 
 CODE = "def reward(obs, action, next_obs, info):\n    return 1.0\n"
 
@@ -93,13 +93,6 @@ def test_memory_and_lists_of_parameters_over_several_lines_are_fine() -> None:
     parameters = "".join(f"    {name},\n" for name in ("obs", "action", "next_obs", "info", "mem"))
     text = f"def signs(\n{parameters}):\n    return [1, 0]\n"
     assert read_reply(text, "stop", "signs") == (text, ())
-
-
-def test_no_reply_at_all_is_a_failure() -> None:
-    ((source, findings),) = read_replies([], "reward")
-    assert source == ""
-    assert rejects(findings)
-    assert len(read_replies([(CODE, "stop"), ("", "stop")], "reward")) == 2
 
 
 def test_hostile_text_takes_no_time() -> None:
