@@ -12,7 +12,9 @@ import numpy.typing as npt
 from operant.agents.games.best_response import best_values, expected_values
 from operant.agents.games.minimax import Minimax
 from operant.agents.games.sequence_form import SequenceForm
+from operant.benchmarks.evaluate import STOP_EVERY
 from operant.benchmarks.records import EvalTable
+from operant.errors import InterruptedRunError
 from operant.games import ExtensiveGame, SimultaneousBatch, StateGame
 from operant.types import Bool, Float, Int
 
@@ -105,7 +107,16 @@ class TeamJudge:
     batch: Callable[[int], SimultaneousBatch]
     form: ClassVar[str] = "team"
 
-    def played(self, act: Act, *, episodes: int, seed: int, gamma: float, step: int) -> EvalTable:
+    def played(
+        self,
+        act: Act,
+        *,
+        episodes: int,
+        seed: int,
+        gamma: float,
+        step: int,
+        should_stop: Callable[[], bool],
+    ) -> EvalTable:
         """Play the first episode of every row.
 
         Args:
@@ -114,6 +125,10 @@ class TeamJudge:
             seed: Episode i has the chance of ``seed + i``.
             gamma: Discount.
             step: Steps trained so far, written into the table.
+            should_stop: Asked now and then; True abandons the episodes.
+
+        Raises:
+            InterruptedRunError: If a stop was asked for before all had ended.
         """
         games = self.batch(episodes)
         games.reset([seed + row for row in range(episodes)])
@@ -122,6 +137,8 @@ class TeamJudge:
         success: Bool = np.zeros(episodes, np.bool_)
         running, t = np.ones(episodes, np.bool_), 0
         while running.any():
+            if t and t % STOP_EVERY == 0 and should_stop():
+                raise InterruptedRunError("stopped during an evaluation")
             rewards, ended, cut = games.step(act(games.obs))
             earned = np.where(running, rewards.sum(1), 0.0)
             welfare += earned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -28,27 +29,39 @@ from operant.types import Int
 class GameTrial:
     """A run whose agent sits on all seats of a game; see :class:`EnvTrial` for the methods.
 
+    Of an evaluation, exact judgements are of ``points``, ``since`` and ``references`` alone; played
+    ones have ``episodes`` and ``deterministic`` as well.
+
     Attributes:
         metric: By what the game is scored: exploitability if it is a zero-sum game, else welfare.
     """
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, *, should_stop: Callable[[], bool]) -> None:
         """Build the judge.
 
         Args:
             spec: The run; its env id is one of ``operant.envs.multiagent.games()``.
+            should_stop: Asked now and then while games last; True abandons them.
 
         Raises:
-            OperantError: If the run has a reward design, the game cannot be scored, or it is not of
-                the kind that the agent plays.
+            OperantError: If the run asks for what games have not (a reward design, a machine's
+                memory, recorded episodes), the game cannot be scored, or it is not of the kind that
+                the agent plays.
             UnknownIdError: If there is no such game.
         """
-        if spec.design != "none" or spec.show_memory:
-            raise OperantError(
-                f"agent {spec.agent!r} plays games for what they pay, so design must be 'none', "
-                f"got {spec.design!r}"
-            )
-        self._spec, self._tree = spec, SeedTree(spec.seed)
+        asked = {
+            "design": (spec.design, "none"),
+            "design_kwargs": (dict(spec.design_kwargs), {}),
+            "show_memory": (spec.show_memory, False),
+            "evaluation.recorded": (spec.evaluation.recorded, 0),
+        }
+        for name, (given, only) in asked.items():
+            if given != only:
+                raise OperantError(
+                    f"agent {spec.agent!r} plays games for what they pay, and nobody watches: "
+                    f"{name} must be {only!r}, got {given!r}"
+                )
+        self._spec, self._tree, self._should_stop = spec, SeedTree(spec.seed), should_stop
         row = cast(multiagent.GameRow, multiagent.games()[spec.env_id])
         self.metric: Metric = metric(row.metric)
         self._game, self._judge = _known(spec.env_id, canonical_json(dict(spec.env_kwargs)))
@@ -71,7 +84,11 @@ class GameTrial:
         )
 
     def score(self, trained: Trainee, **_: Any) -> EvalTable:
-        """Judge it as it is now; nobody watches episodes."""
+        """Judge it as it is now; nobody watches episodes.
+
+        Raises:
+            InterruptedRunError: If a stop was asked for before all games had ended.
+        """
         step, judge = trained.num_steps, self._judge
         if not isinstance(judge, TeamJudge):
             return judge.judged(cast(TablePlayer, trained).table(judge.game), step)
@@ -111,6 +128,7 @@ class GameTrial:
             seed=self._tree.seed("evaluation"),
             gamma=spec.gamma,
             step=step,
+            should_stop=self._should_stop,
         )
 
 

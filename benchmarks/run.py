@@ -83,7 +83,7 @@ def make_trial(spec: RunSpec, *, should_stop: Callable[[], bool]) -> AnyTrial:
         should_stop: Asked now and then while a score takes long; True abandons it.
     """
     if agents.agent_row(spec.agent).kind == "game":
-        return GameTrial(spec)
+        return GameTrial(spec, should_stop=should_stop)
     return EnvTrial(spec, should_stop=should_stop)
 
 

@@ -93,10 +93,11 @@ def elo(wins: Float, *, prior: float = 1.0) -> Float:
 
     Args:
         wins: (K, K) how often each beat each other.
-        prior: Draws added between each two, >= 0; with 0, who lost all games has no rating.
+        prior: Draws added between each two, >= 0; with 0, ratings may not exist.
 
     Raises:
-        ValueError: If the table does not fit, or somebody won or lost all games and ``prior`` is 0.
+        ValueError: If the table does not fit, or there are no finite ratings: some have never lost
+            to the others, and ``prior`` is 0.
 
     Source: MM Algorithms for Generalized Bradley-Terry Models (Hunter, 2004), eq. 3.
     """
@@ -108,8 +109,14 @@ def elo(wins: Float, *, prior: float = 1.0) -> Float:
             f"{wins.shape} and {prior!r}"
         )
     wins = (wins + prior / 2) * ~np.eye(count, dtype=np.bool_)
-    if not ((wins.sum(0) > 0) & (wins.sum(1) > 0)).all():
-        raise ValueError("who won or lost all games has no finite rating: pass prior > 0")
+    reaches = (wins > 0) | np.eye(count, dtype=np.bool_)
+    for _ in range(count.bit_length()):  # ways of 2, 4, 8, ... wins
+        reaches = reaches @ reaches
+    if not reaches.all():
+        raise ValueError(
+            "ratings are finite only if everybody has beaten everybody, if by way of others; "
+            "somebody has not: pass prior > 0"
+        )
     met, strength = wins + wins.T, np.ones(count)
     for _ in range(100_000):
         pairs = met / (strength[:, None] + strength)

@@ -28,19 +28,29 @@ def gradient_variances(agent: SelfPlay, *, rollouts: int = 10) -> dict[str, floa
 
     Args:
         agent: The learner.
-        rollouts: Rollouts collected, > 2.
+        rollouts: Rollouts collected, of which all but 2 give estimates.
 
     Raises:
-        ValueError: If there are too few rollouts or rows, or games cannot be put back.
+        ValueError: If there are less than two estimates, or games cannot be put back.
     """
-    if rollouts <= SETTLING or agent.env.num_envs < ROWS:
+    estimates = (rollouts - SETTLING) * (agent.env.num_envs // ROWS)
+    if rollouts <= SETTLING or estimates < 2:
         raise ValueError(
-            f"rollouts must be > {SETTLING} and rows >= {ROWS}, got {rollouts} and "
-            f"{agent.env.num_envs}"
+            f"a variance needs two estimates, one per {ROWS} rows of a rollout after the first "
+            f"{SETTLING}; got {rollouts} rollouts of {agent.env.num_envs} rows"
         )
     arrays, meta = agent.training_state()
     if not meta["exact_resume"]:
         raise ValueError("the games must be able to save their state, to go on afterwards")
+    try:
+        found = _found(agent, rollouts)
+    finally:
+        agent.load_training_state(arrays, meta)
+    return {name: float(torch.stack(all_).var(0).sum()) for name, all_ in found.items()}
+
+
+def _found(agent: SelfPlay, rollouts: int) -> dict[str, list[Tensor]]:
+    """Return the estimates of the gradient by advantage."""
     pairs = []
     for _ in range(SETTLING):
         agent.collect()
@@ -53,8 +63,7 @@ def gradient_variances(agent: SelfPlay, *, rollouts: int = 10) -> dict[str, floa
         agent.collect()
         for name, advantages in _advantages(agent, means).items():
             found[name] += _gradients(agent, advantages)
-    agent.load_training_state(arrays, meta)
-    return {name: float(torch.stack(all_).var(0).sum()) for name, all_ in found.items()}
+    return found
 
 
 def _advantages(agent: SelfPlay, means: dict[str, Float]) -> dict[str, Float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BrokenBarrierError
 from typing import Any, ClassVar, Self
@@ -15,7 +15,7 @@ from operant.agents.games.simultaneous import PlayerRows, Rendezvous, SharedRows
 from operant.agents.native.config import PPOConfig
 from operant.agents.native.policy import computing
 from operant.agents.native.ppo import PPOAgent
-from operant.arrays import section
+from operant.arrays import joined, section
 from operant.games import GameForms, SimultaneousBatch
 from operant.seeding import SeedTree
 from operant.types import Int
@@ -64,7 +64,11 @@ class IndependentPPO:
             batch: N games.
             config: Hyper-parameters of each learner; a rollout has ``n_steps * N`` transitions.
             seed: Root of everything random; the learners' own seeds are drawn from it.
+
+        Raises:
+            ValueError: If the networks would have a memory.
         """
+        require_no_memory(config)
         tree = SeedTree(seed).child("independent")
         self._meeting = Rendezvous(batch)
         self.agents = [
@@ -120,8 +124,9 @@ class IndependentPPO:
         if not errors:
             return
         self._meeting.renew()
+        together = min(agent.num_steps for agent in self.agents)
         for agent in self.agents:  # they may have stopped at different steps
-            agent.collector.renew()
+            agent.restart(together)
         raise min(errors, key=lambda error: isinstance(error, BrokenBarrierError))
 
     def act(self, obs: Array, *, deterministic: bool) -> Int:
@@ -149,14 +154,14 @@ class IndependentPPO:
     def training_state(self) -> tuple[Arrays, Json]:
         """Return everything needed to continue bit for bit; see :class:`Agent`."""
         states = [agent.training_state() for agent in self.agents]
-        arrays = _joined([part for part, _ in states])
+        arrays = joined([part for part, _ in states])
         exact = all(meta["exact_resume"] for _, meta in states)
         return arrays, {"players": [meta for _, meta in states], "exact_resume": exact}
 
     def policy_state(self) -> tuple[Arrays, Json]:
         """Return the policies alone: those of native PPOs, ``players`` in all."""
         states = [agent.policy_state() for agent in self.agents]
-        return _joined([arrays for arrays, _ in states]), {
+        return joined([arrays for arrays, _ in states]), {
             **states[0][1],
             "players": len(states),
         }
@@ -172,18 +177,23 @@ class IndependentPPO:
         Raises:
             ValueError: If it is of other learners.
         """
-        if len(meta["players"]) != len(self.agents):
+        players = meta.get("players", ())
+        if len(players) != len(self.agents):
             raise ValueError(
-                f"the training state has {len(meta['players'])} players, these are "
-                f"{len(self.agents)}"
+                f"the training state has {len(players)} learners, these are {len(self.agents)}"
             )
         for player, agent in enumerate(self.agents):
-            agent.load_training_state(section(arrays, str(player)), meta["players"][player])
+            agent.load_training_state(section(arrays, str(player)), players[player])
 
 
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    return {
-        f"{player}/{name}": array
-        for player, part in enumerate(parts)
-        for name, array in part.items()
-    }
+def require_no_memory(config: PPOConfig | None) -> None:
+    """Make sure that networks have no memory: players are asked for actions, and keep none.
+
+    Raises:
+        ValueError: If they have one.
+    """
+    if config is not None and config.recurrent is not None:
+        raise ValueError(
+            f"recurrent must be None for teams, whose players keep no memory, got "
+            f"{config.recurrent!r}"
+        )

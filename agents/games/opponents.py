@@ -9,7 +9,7 @@ import numpy as np
 
 from operant.agents.base import Array, Arrays, Json
 from operant.agents.games.policies import NetworkSeat
-from operant.arrays import section
+from operant.arrays import joined, section
 
 MakeSeat = Callable[[Mapping[str, Array]], NetworkSeat]
 """Builds what plays from a network's arrays."""
@@ -65,12 +65,7 @@ class OpponentPool:
 
     def state(self) -> tuple[Arrays, Json]:
         """Return the snapshots."""
-        arrays = {
-            f"{place}/{name}": array
-            for place, part in enumerate(self._arrays)
-            for name, array in part.items()
-        }
-        return arrays, {"seen": self.seen, "numbers": list(self.numbers)}
+        return joined(self._arrays), {"seen": self.seen, "numbers": list(self.numbers)}
 
     def load_state(self, arrays: Mapping[str, Array], meta: Json) -> None:
         """Restore what :meth:`state` returned."""

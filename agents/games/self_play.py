@@ -80,7 +80,7 @@ class SelfPlayConfig(PPOConfig):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         check_range("pool_share", self.pool_share, 0.0, 1.0)
-        if not 0 <= self.baseline_decay < 1:
+        if not (_number(self.baseline_decay) and 0 <= self.baseline_decay < 1):
             raise ValueError(f"baseline_decay must lie in [0, 1), got {self.baseline_decay!r}")
         for name, low in (("pool_size", 0), ("snapshot_every", 1)):
             value = getattr(self, name)
@@ -147,7 +147,7 @@ class SelfPlay(PPOAgent):
             games,
             config,
             rng_seed=SeedTree(seed).child(self.id).seed("pool"),
-            progress=lambda: self._progress,
+            progress=lambda: self.progress,
         )
         self.baseline = self._credit_hook.baseline
         every = [self._credit_hook, *hooks]
@@ -319,5 +319,9 @@ def check_temperature(value: Schedule) -> None:
             )
         ends = [value["from"], value["to"]]
     for end in ends:
-        if isinstance(end, Mapping) or not 0 <= end < np.inf:
+        if not (_number(end) and 0 <= end < np.inf):
             raise ValueError(f"temperature must be >= 0 and finite, got {value!r}")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from operant.agents.base import Array, Arrays, Json
-from operant.agents.games.independent import shared_ppo
+from operant.agents.games.independent import require_no_memory, shared_ppo
 from operant.agents.games.policies import with_roles
 from operant.agents.native.config import PPOConfig
 from operant.games import GameForms, SimultaneousBatch
@@ -40,7 +40,11 @@ class SharedPPO:
             batch: N games.
             config: Hyper-parameters; a rollout has ``n_steps * N * P`` transitions.
             seed: Root of everything random.
+
+        Raises:
+            ValueError: If the network would have a memory.
         """
+        require_no_memory(config)
         self.agent, self.players = shared_ppo(batch, config=config, seed=seed), batch.players
 
     @classmethod

@@ -60,6 +60,7 @@ class PPOAgent(Agent):
         collector: Steps the env.
         rollout: The last rollout.
         num_updates: Epochs trained so far.
+        progress: Share of the budget that was trained on when the last update began, in [0, 1].
         log: The last scalars.
     """
 
@@ -131,7 +132,7 @@ class PPOAgent(Agent):
             obstacle=obstacle(head, config, self.hooks),
         )
         self._num_steps = self.num_updates = 0
-        self._progress = 0.0
+        self.progress = 0.0
         self.log = TrainingLog()
 
     # ---- training ---------------------------------------------------------------------------
@@ -160,7 +161,7 @@ class PPOAgent(Agent):
                     self._num_steps += stop.steps
                     return
                 clock.collected()
-                self._progress = min(1.0, self._num_steps / total_steps)
+                self.progress = min(1.0, self._num_steps / total_steps)
                 self.train_on(self.rollout)
             self.log.times(clock, self._num_steps - before, time.perf_counter() - start)
 
@@ -170,9 +171,9 @@ class PPOAgent(Agent):
         tree = SeedTree(self.seed)
         return tree if self.ranks.rank == 0 else tree.child(f"rank {self.ranks.rank}")
 
-    def restart(self) -> None:
-        """Count transitions from 0 again, and start new episodes."""
-        self._num_steps = 0
+    def restart(self, num_steps: int = 0) -> None:
+        """Count transitions from there again, and start new episodes."""
+        self._num_steps = num_steps
         self.collector.renew()
         self.collector.episodes.forget()
 
@@ -203,8 +204,8 @@ class PPOAgent(Agent):
 
     def train_on(self, rollout: RolloutBuffer) -> None:
         """Update the networks on a rollout whose advantages are known."""
-        rate = scheduled(self.config.learning_rate, self._progress)
-        clip_range = scheduled(self.config.clip_range, self._progress)
+        rate = scheduled(self.config.learning_rate, self.progress)
+        clip_range = scheduled(self.config.clip_range, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         statistics = torch.stack(self._descend(rollout, clip_range)).mean(0)
@@ -339,9 +340,12 @@ class PPOAgent(Agent):
         """Continue from a training state; see :meth:`Agent.load_training_state`."""
         load_training_state(self, arrays, meta)
         self._num_steps = meta["counters"]["num_steps"]
+        self.progress = meta["counters"].get("progress", 0.0)  # older states lack it
         if not meta["exact_resume"]:  # new episodes, not the first ones of the run again
             seed = self._tree.child("env").seed(f"resumed at {self.num_steps}")
             self.collector.restart(seed)
+        elif not self.collector.stands:  # it was saved before the first episode
+            self.collector.restart(self._tree.seed("env"))
 
     def policy_state(self) -> tuple[Arrays, Json]:
         """Return the policy alone, for :func:`operant.agents.load_policy`.

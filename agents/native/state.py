@@ -41,6 +41,7 @@ def training_state(agent: PPOAgent) -> tuple[Arrays, Json]:
             "num_steps": agent.num_steps,
             "num_updates": agent.num_updates,
             "iterations": agent.log.iterations,
+            "progress": agent.progress,
         },
         "deduplication": agent.deduplication.state(),
         "episodes": episode_meta,

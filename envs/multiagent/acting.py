@@ -9,6 +9,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from operant.types import Int
+
 
 def check_actions(
     agents: Sequence[str], space_of: Callable[[str], Any], actions: Mapping[str, Any]
@@ -37,6 +39,36 @@ def check_actions(
             )
     if unknown := set(actions) - set(agents):
         raise ValueError(f"unknown agents {sorted(unknown)}; there are {list(agents)}")
+
+
+def check_joint_actions(actions: Any, num: int, agents: Sequence[str], choices: int) -> Int:
+    """Look at the actions of a step of N games in rows, in which all act at once.
+
+    Args:
+        actions: (N, P).
+        num: N.
+        agents: The names of the P players.
+        choices: Actions are 0 .. choices - 1.
+
+    Returns:
+        The same as int64.
+
+    Raises:
+        ValueError: If these are no such actions; names the row, the player and the action.
+    """
+    shape, batch = (num, len(agents)), np.asarray(actions)
+    if batch.shape != shape or batch.dtype.kind not in "iu":
+        raise ValueError(
+            f"actions must be integers of shape {shape}, got {batch.dtype} {batch.shape}"
+        )
+    wrong = (batch < 0) | (batch >= choices)
+    if wrong.any():
+        row, player = np.argwhere(wrong)[0].tolist()
+        raise ValueError(
+            f"actions must lie in [0, {choices - 1}], got {batch[row, player]} of "
+            f"{agents[player]} in row {row}"
+        )
+    return batch.astype(np.int64, copy=False)
 
 
 def _judged(space: Any, action: Any) -> tuple[bool, str]:

@@ -87,8 +87,8 @@ class ReturnDecomposition(RewardDesign):
         for name, value, low in (("draws", draws, 2), *((*each, 1) for each in counts.items())):
             if value < low:
                 raise ValueError(f"{name} must be >= {low}, got {value}")
-        if any(units < 1 for units in hidden):
-            raise ValueError(f"hidden must hold numbers >= 1, got {tuple(hidden)}")
+        if not isinstance(hidden, Sequence) or any(units < 1 for units in hidden):
+            raise ValueError(f"hidden must be a sequence of numbers >= 1, got {hidden!r}")
         if not 0.0 < learning_rate < np.inf:
             raise ValueError(f"learning_rate must be finite and > 0, got {learning_rate}")
         self._what, self._loss, self._draws = inputs, loss, draws

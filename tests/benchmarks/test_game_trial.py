@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from operant.agents.games.cfr import CFR
 from operant.agents.games.minimax import Minimax
 from operant.agents.games.players import uniform
 from operant.benchmarks.bench import report
+from operant.benchmarks.evaluate import STOP_EVERY
 from operant.benchmarks.game_judges import StatesJudge, TeamJudge, TreeJudge
 from operant.benchmarks.game_trial import GameTrial
 from operant.benchmarks.playback import load_run
@@ -21,7 +23,7 @@ from operant.benchmarks.run import make_trial
 from operant.benchmarks.specs import Evaluation, RunSpec
 from operant.benchmarks.store import read_run
 from operant.envs import multiagent
-from operant.errors import OperantError, UnknownIdError
+from operant.errors import InterruptedRunError, OperantError, UnknownIdError
 
 KUHN, SMALL, TEAM = "KuhnPoker-v0", "SimpleNegotiation-Small-v0", "ParticleSpread-n3-v0"
 TINY = {"n_steps": 24, "batch_size": 64, "n_epochs": 1, "net_arch": [16], "snapshot_every": 1}
@@ -42,6 +44,14 @@ def spec(**changes: Any) -> RunSpec:
         "evaluation": Evaluation(points=2, episodes=4, animated=False),
     }
     return RunSpec(**{**fields, **changes})
+
+
+def never() -> bool:
+    return False
+
+
+def _trial(run: RunSpec) -> GameTrial:
+    return GameTrial(run, should_stop=never)
 
 
 def learner(**changes: Any) -> RunSpec:
@@ -90,7 +100,7 @@ def test_team_judge_adds_up_what_all_earn_until_games_end() -> None:
     def still(obs: np.ndarray) -> np.ndarray:
         return np.zeros(obs.shape[:2], np.int64)
 
-    table = TeamJudge(batch).played(still, episodes=3, seed=5, gamma=0.5, step=9)
+    table = TeamJudge(batch).played(still, episodes=3, seed=5, gamma=0.5, step=9, should_stop=never)
     other = multiagent.make_batch(TEAM, 3)
     other.reset([5, 6, 7])
     paid = np.array([other.step(still(other.obs))[0].sum(1) for _ in range(25)])
@@ -104,18 +114,46 @@ def test_team_judge_adds_up_what_all_earn_until_games_end() -> None:
 
 
 def test_references_are_chance_and_what_is_known_of_the_best() -> None:
-    kuhn = GameTrial(spec()).references()
+    kuhn = _trial(spec()).references()
     assert kuhn.random is not None
     assert kuhn.random["score"] == pytest.approx(0.916667 / 2, abs=1e-6)
     assert (kuhn.oracle, kuhn.best) == (None, 0.0)  # an equilibrium, but which is not known
-    small = GameTrial(spec(env_id=SMALL, agent="uniform")).references()
+    small = _trial(spec(env_id=SMALL, agent="uniform")).references()
     assert small.oracle is not None
     assert small.oracle["score"] == pytest.approx(0)
-    team = GameTrial(spec(env_id=TEAM, agent="shared-ppo")).references()
+    team = _trial(spec(env_id=TEAM, agent="shared-ppo")).references()
     assert team.random is not None
     assert team.random["score"] < 0
     assert (team.oracle, team.best) == (None, None)
-    assert team == GameTrial(spec(env_id=TEAM, agent="shared-ppo")).references()
+    assert team == _trial(spec(env_id=TEAM, agent="shared-ppo")).references()
+
+
+def test_games_that_last_are_abandoned_when_a_stop_is_asked_for() -> None:
+    judge = TeamJudge(functools.partial(multiagent.make_batch, TEAM))
+    rounds = []
+
+    def still(obs: Any) -> Any:
+        rounds.append(len(obs))
+        return np.zeros(obs.shape[:2], np.int64)
+
+    endless = TeamJudge(lambda num: _Endless(judge.batch(num)))
+    with pytest.raises(InterruptedRunError):
+        endless.played(still, episodes=2, seed=0, gamma=1.0, step=0, should_stop=lambda: True)
+    assert len(rounds) == STOP_EVERY
+
+
+class _Endless:
+    """Games whose time is never up."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def step(self, actions: Any) -> Any:
+        rewards, ended, _ = self._batch.step(actions)
+        return rewards, ended, ended
 
 
 @pytest.mark.parametrize(
@@ -129,12 +167,18 @@ def test_agent_and_game_must_fit(env_id: str, agent: str, given: str) -> None:
 
 
 def test_what_cannot_be_scored_is_refused() -> None:
-    with pytest.raises(OperantError, match="design must be 'none', got 'count'"):
-        GameTrial(spec(design="count"))
+    for changes, message in (
+        ({"design": "count"}, "design must be 'none', got 'count'"),
+        ({"design_kwargs": {"x": 1}}, "design_kwargs must be {}, got {'x': 1}"),
+        ({"show_memory": True}, "show_memory must be False, got True"),
+        ({"evaluation": Evaluation(recorded=2)}, "evaluation.recorded must be 0, got 2"),
+    ):
+        with pytest.raises(OperantError, match=message):
+            _trial(spec(**changes))
     with pytest.raises(UnknownIdError, match="KuhnPoker-v0"):
-        GameTrial(spec(env_id="KuhnPokr-v0"))
+        _trial(spec(env_id="KuhnPokr-v0"))
     with pytest.raises(OperantError, match="cannot be scored"):
-        GameTrial(spec(env_id="OffSwitchGame-v0"))
+        _trial(spec(env_id="OffSwitchGame-v0"))
 
 
 # ---- runs -----------------------------------------------------------------------------------

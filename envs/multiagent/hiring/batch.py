@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from operant.envs.multiagent.acting import check_joint_actions
 from operant.envs.multiagent.hiring.game import PRINCIPAL, HiringGame
 from operant.types import Bool, Float, Int
 
@@ -78,6 +79,8 @@ class HiringBatch:
         Raises:
             ValueError: If there are not N seeds.
         """
+        if len(seeds) != self.num:
+            raise ValueError(f"seeds must have {self.num} entries, got {len(seeds)}")
         for row, (game, seed) in enumerate(zip(self._games, seeds, strict=True)):
             self._show(self.obs, row, game.reset(seed=seed)[0])
         self.last_obs[:] = self.obs
@@ -87,8 +90,9 @@ class HiringBatch:
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first reset.
-            ValueError: If an action is none.
+            ValueError: If there are not (N, P) actions, or one is none; then no game has moved.
         """
+        actions = check_joint_actions(actions, self.num, self._agents, int(self.action_space.n))
         rewards, cut = np.zeros((self.num, self.players)), np.zeros(self.num, np.bool_)
         for row, game in enumerate(self._games):
             chosen = dict(zip(self._agents, actions[row], strict=True))

@@ -126,6 +126,8 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
             for agent in self.possible_agents
         }
         self._rng = np.random.default_rng()
+        self._played, self._last, self._profile = 0, self._nothing(), -1
+        self._mechanism: Mechanism | None = None
         self._action: Any = None
 
     def observation_space(self, agent: str) -> Any:
@@ -150,9 +152,8 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         self.agents = list(self.possible_agents)
-        self._played, self._last = 0, self._nothing()
-        self._mechanism: Mechanism | None = None
-        self._profile = -1
+        self._played, self._last, self._profile = 0, self._nothing(), -1
+        self._mechanism = None
         if self.principal == "optimal":
             self._offer(BEST)
         return self._seen(), {agent: {} for agent in self.agents}
@@ -200,7 +201,7 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
         )
 
     def get_state(self) -> dict[str, Any]:
-        """Return everything that decides a running game's future, in what JSON can hold."""
+        """Return everything that decides the future, in what JSON can hold."""
         return {
             "rng": self._rng.bit_generator.state,
             "agents": self.agents,
@@ -212,6 +213,7 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`get_state` returned, of a game with the same arguments."""
+        self._rng = np.random.default_rng()  # a copy of this game may share the one before
         self._rng.bit_generator.state = state["rng"]
         self.agents = list(state["agents"])
         self._played, self._profile = state["played"], state["profile"]
@@ -341,11 +343,12 @@ class HiringGame(ParallelEnv[str, Obs, Any]):  # type: ignore[misc]  # has no ty
 
     def _seen(self) -> dict[str, Obs]:
         seen: dict[str, Obs] = {}
-        running = self._played < self.rounds
         for agent in self.possible_agents:
             obs = self._zeros(agent)
             if agent == PRINCIPAL:
-                obs[0] = float(self._mechanism is None and running)
+                obs[0] = float(
+                    self._mechanism is None
+                )  # the end is a time limit's: no state is last
                 obs[1:] = np.concatenate([self._last[n] for n in ("state", "reports", "reward")])
             elif self._mechanism is not None:
                 i = self._names.index(agent)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from operant.envs.multiagent.acting import check_joint_actions
 from operant.envs.multiagent.particles import kernel
 from operant.envs.multiagent.particles.facts import fact_table, facts_of
 from operant.envs.multiagent.particles.scenarios import RULES, Scenario, scenario
@@ -144,7 +145,8 @@ class ParticleBatch:
         """
         if not self._ready:
             raise RuntimeError("call reset() before step(): no episode is running")
-        what, batch = self.scenario, self._checked(actions)
+        what = self.scenario
+        batch = check_joint_actions(actions, self.num, what.agents, int(self.action_space.n))
         kernel.advance(
             batch,
             self.at,
@@ -249,22 +251,6 @@ class ParticleBatch:
             self._held += mean
             mean = np.where(ended, self._held, 0.0)
         return np.repeat(mean[:, None], self.players, axis=1)
-
-    def _checked(self, actions: Int) -> Int:
-        shape = self.num, self.players
-        batch = np.asarray(actions)
-        if batch.shape != shape or batch.dtype.kind not in "iu":
-            raise ValueError(
-                f"actions must be integers of shape {shape}, got {batch.dtype} {batch.shape}"
-            )
-        wrong = (batch < 0) | (batch > 4)
-        if wrong.any():
-            row, player = np.argwhere(wrong)[0].tolist()
-            raise ValueError(
-                f"actions must lie in [0, 4], got {batch[row, player]} of "
-                f"{self.scenario.agents[player]} in row {row}"
-            )
-        return batch.astype(np.int64, copy=False)
 
 
 def _named(what: str | Scenario) -> Scenario:

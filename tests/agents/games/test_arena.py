@@ -64,6 +64,15 @@ def test_ratings_recover_the_odds_they_were_made_from() -> None:
     assert elo(wins, prior=0.0) == pytest.approx([1700, 1500, 1450, 1350], abs=1e-6)
 
 
+def test_two_groups_of_which_one_never_lost_to_the_other_have_no_ratings() -> None:
+    wins = np.array([[0, 1, 1, 1], [1, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, 0]])
+    with pytest.raises(ValueError, match="everybody has beaten everybody"):
+        elo(wins, prior=0.0)
+    ring = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])  # everybody beats everybody by way of others
+    assert elo(ring, prior=0.0) == pytest.approx([1500, 1500, 1500])
+    assert np.isfinite(elo(wins)).all()
+
+
 def test_who_never_won_has_a_rating_with_a_prior_only() -> None:
     wins = np.array([[0.0, 10.0], [0.0, 0.0]])
     with pytest.raises(ValueError, match="prior > 0"):

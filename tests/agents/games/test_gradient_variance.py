@@ -32,11 +32,21 @@ def test_measuring_changes_nothing(lopsided_batch: Any) -> None:
     assert told["counters"] == told_after["counters"]
 
 
+def test_measuring_before_the_first_rollout_changes_nothing(lopsided_batch: Any) -> None:
+    plain, measured = (SelfPlay(lopsided_batch, config=SMALL, seed=0) for _ in range(2))
+    gradient_variances(measured, rollouts=4)
+    assert measured.num_steps == 0
+    for agent in (plain, measured):
+        agent.collect()
+    assert (measured.rollout.rewards == plain.rollout.rewards).all()
+    assert (measured.rollout.actions == plain.rollout.actions).all()
+
+
 def test_bad_input_is_refused(lopsided_batch: Any, odd_batch: Any) -> None:
     agent = SelfPlay(lopsided_batch, config=SMALL, seed=0)
     with pytest.raises(ValueError, match="no rollout has been collected"):
         _ = agent.moves
-    with pytest.raises(ValueError, match="rollouts must be > 2"):
+    with pytest.raises(ValueError, match="a variance needs two estimates"):
         gradient_variances(agent, rollouts=2)
-    with pytest.raises(ValueError, match="rows >= 64, got 10 and 8"):
+    with pytest.raises(ValueError, match="got 10 rollouts of 8 rows"):
         gradient_variances(SelfPlay(odd_batch, config=SMALL))

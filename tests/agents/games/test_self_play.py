@@ -229,14 +229,19 @@ def test_a_snapshot_stays_what_it_was() -> None:
 # ---- state ----------------------------------------------------------------------------------
 
 
-def test_training_resumes_bit_for_bit() -> None:
-    whole = agent_on(pool_share=0.5, pool_size=2, seed=5)
+FALLING = {"kind": "linear", "from": 0.5, "to": 0.05}
+
+
+@pytest.mark.parametrize("temperature", [0.0, FALLING])
+def test_training_resumes_bit_for_bit(temperature: Any) -> None:
+    chosen = {"pool_share": 0.5, "pool_size": 2, "temperature": temperature, "seed": 5}
+    whole = agent_on(**chosen)
     whole.learn(1500)
     arrays, meta = whole.training_state()
     assert meta["exact_resume"]
     assert len(whole.pool) == 2
     whole.learn(3500)
-    resumed = agent_on(pool_share=0.5, pool_size=2, seed=5)
+    resumed = agent_on(**chosen)
     resumed.load_training_state(arrays, meta)
     resumed.learn(3500)
     left, right = whole.training_state(), resumed.training_state()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from operant.agents.games.independent import IndependentPPO, shared_ppo
+from operant.agents.games.shared import SharedPPO
 from operant.agents.games.simultaneous import PlayerRows, Rendezvous, SharedRows
 from operant.agents.native.config import PPOConfig
 from operant.wrapping import has_state
@@ -176,5 +177,35 @@ def test_what_goes_wrong_in_one_thread_ends_all_and_can_be_repeated() -> None:
     del games.step
     team.learn(256)
     assert team.num_steps == 256
-    with pytest.raises(ValueError, match="3 players, these are 2"):
+    with pytest.raises(ValueError, match="3 learners, these are 2"):
         team.load_training_state({}, {"players": [{}, {}, {}]})
+    with pytest.raises(ValueError, match="0 learners, these are 2"):
+        team.load_training_state({}, SharedPPO(games, config=SMALL).training_state()[1])
+
+
+@pytest.mark.timeout(60)
+def test_what_goes_wrong_for_one_player_alone_leaves_all_at_the_same_step() -> None:
+    class Spoilt(Errands):
+        spoilt = False
+
+        def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            rewards, ended, cut = super().step(actions)
+            if self.spoilt:
+                rewards[:, 0] = np.nan
+            return rewards, ended, cut
+
+    games = Spoilt()
+    team = IndependentPPO(games, config=SMALL, seed=0)
+    games.spoilt = True
+    with pytest.raises(ValueError, match="reward"):
+        team.learn(512)
+    assert {agent.num_steps for agent in team.agents} == {team.num_steps}
+    games.spoilt = False
+    team.learn(1024)  # nobody waits for who was ahead
+    assert {agent.num_steps for agent in team.agents} == {1024}
+
+
+@pytest.mark.parametrize("kind", [IndependentPPO, SharedPPO])
+def test_teams_have_no_memory(kind: Any) -> None:
+    with pytest.raises(ValueError, match="recurrent must be None for teams"):
+        kind(Errands(), config=PPOConfig(recurrent="gru"))

@@ -69,8 +69,7 @@ def test_a_restored_batch_goes_on_as_the_saved_one(side: str) -> None:
     state = batch.get_state()
     kept = {name: values.copy() for name, values in state.items()}
     after = [[values.tolist() for values in batch.step(a)] + [batch.obs.tolist()] for a in actions]
-    other.reset([9, 9, 9, 9])
-    other.set_state(state)
+    other.set_state(state)  # of a batch that never began, as a run does that goes on
     again = [[values.tolist() for values in other.step(a)] + [other.obs.tolist()] for a in actions]
     assert after == again
     assert all(np.array_equal(kept[name], state[name]) for name in kept)  # nobody wrote into it
@@ -90,6 +89,34 @@ def test_a_game_in_which_payments_were_offered_is_restored() -> None:
         (seen, paid, *_), (seen_too, paid_too, *_) = one.step(chosen), other.step(chosen)
         assert paid == paid_too
         assert all(np.array_equal(seen[agent], seen_too[agent]) for agent in seen)
+
+
+def test_the_state_before_the_first_reset_is_one() -> None:
+    batch, other = (HiringBatch(num_envs=2, experts="epsilon", rounds=3) for _ in range(2))
+    other.set_state(batch.get_state())
+    for each in (batch, other):
+        each.reset([4, 5])
+    assert np.array_equal(batch.obs, other.obs)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([[0], [99]], r"actions must lie in \[0, 4\], got 99 of principal_0 in row 1"),
+        ([[0]], r"actions must be integers of shape \(2, 1\), got int64 \(1, 1\)"),
+        ([[0], [0], [0]], r"got int64 \(3, 1\)"),
+        ([[0.0], [1.0]], "got float64"),
+    ],
+)
+def test_a_wrong_action_moves_no_game(actions: Any, message: str) -> None:
+    batch = HiringBatch(num_envs=2, experts="epsilon", rounds=3)
+    with pytest.raises(ValueError, match="seeds must have 2 entries, got 1"):
+        batch.reset([1])
+    batch.reset([1, 2])
+    before = batch.get_state()["games"].tobytes()
+    with pytest.raises(ValueError, match=message):
+        batch.step(np.array(actions))
+    assert batch.get_state()["games"].tobytes() == before
 
 
 @pytest.mark.parametrize(
