@@ -30,6 +30,8 @@ LINEAGE = "lineage.jsonl"
 """Name of the lineage in the folder of a search."""
 CONTROL = "iid"
 """The method that others are compared with; also the name of its folder inside theirs."""
+CONTROLLED = "eureka"
+"""The method that has a control."""
 OTHER_SAMPLES = 1_000_000
 """Index of the first sample of a control whose samples must be other ones."""
 _COUNTS = {"rounds", "samples"}
@@ -75,12 +77,13 @@ class Plan:
                 f"form must be one of {', '.join(self.row.forms)} for the method {self.method}, "
                 f"got {self.form!r}"
             )
-        allowed = [*inspect.signature(methods().load(self.method)).parameters][1:]
+        known = {*[*inspect.signature(methods().load(self.method)).parameters][1:]}
+        allowed = known - {*self.row.kwargs}  # what makes it this method cannot be changed
         for name, value in self.options.items():
             if name not in allowed:
                 raise ValueError(
                     f"the method {self.method} has no option {name!r}; it has "
-                    f"{', '.join(sorted(set(allowed) - _PEOPLE - {*self.row.kwargs}))}"
+                    f"{', '.join(sorted(allowed - _PEOPLE))}"
                 )
             if name in _COUNTS and value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}")
@@ -228,8 +231,14 @@ def control(plan: Plan, search: Search, trainer: SuiteTrainer, folder: Path) -> 
         search: The search.
         trainer: Who trains agents.
         folder: Of that search; the control's lineage lies inside.
+
+    Raises:
+        ValueError: If the search has another method than that whose samples are independent.
     """
-    beside = dataclasses.replace(plan, method=CONTROL)
+    if plan.method != CONTROLLED:
+        raise ValueError(f"only {CONTROLLED} has a control, got the method {plan.method}")
+    kept = {k: v for k, v in plan.options.items() if k not in method_row(CONTROL).kwargs}
+    beside = dataclasses.replace(plan, method=CONTROL, form=plan.wanted, options=kept)
     # Whoever answers for nothing may be asked for the same samples again: they are trained once.
     first = 0 if search.parts.provider.kind == "mutation" else OTHER_SAMPLES
     lineage = Lineage(folder / CONTROL / LINEAGE)

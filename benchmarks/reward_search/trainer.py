@@ -98,13 +98,15 @@ class SuiteTrainer:
         self._workers = workers or os.cpu_count() or 1
         self._pool: Pool | None = None
         env = gym.make(env_id, **self._base.env_kwargs)
-        self._actions = view_of(env).actions
-        card = getattr(env.unwrapped, "card", None)
-        if card is None:
-            _require_success(env)
+        try:
+            self._actions = view_of(env).actions
+            card = getattr(env.unwrapped, "card", None)
+            if card is None:
+                _require_success(env)
+        finally:
+            env.close()
         scored = card is None or card.metric == "success"
         self._metric: Metric = "success" if scored else "true_return"
-        env.close()
 
     def to_json(self) -> dict[str, Any]:
         """Return what decides the results, as arguments of this class and JSON values."""
@@ -133,8 +135,9 @@ class SuiteTrainer:
             TypeError: If a field is unknown or missing.
             ValueError: If a number is outside its range.
         """
-        evaluation = Evaluation(**told["evaluation"])
-        settings = {**told, "evaluation": evaluation}
+        if not isinstance(told.get("evaluation"), Mapping):
+            raise TypeError(f"evaluation must be an object, got {told.get('evaluation')!r}")
+        settings = {**told, "evaluation": Evaluation(**told["evaluation"])}
         return cls(results=results, workers=workers, timeout_s=timeout_s, **settings)
 
     def spec(self, job: Job) -> RunSpec:

@@ -208,6 +208,8 @@ class ProcessWorld(BatchWorld):
                 f"with workers={len(state['parts'])}"
             )
         kept = {k: v for k, v in state.items() if k not in ("parts", "lost") and k[:4] != "part"}
+        if "parts" not in state:
+            _require_rows(kept, self.num)
         parts = []
         for at, rows in enumerate(self._rows):
             own = {k: v[rows] for k, v in kept.items()}
@@ -400,6 +402,20 @@ def _module_of(kind: type[BatchWorld]) -> tuple[str, str | None]:
             "the world at the top level of a module"
         )
     return kind.__module__, getattr(module, "__file__", None)
+
+
+def _require_rows(state: Mapping[str, npt.NDArray[Any]], length: int) -> None:
+    """Make sure that a state which is to be divided has a row each.
+
+    Raises:
+        ValueError: If an array has not; names it.
+    """
+    for name, value in state.items():
+        if not _in_rows({name: value}, length):
+            raise ValueError(
+                f"the state's {name!r} does not have {length} rows, so that it cannot be divided "
+                "over workers: save the state of workers instead"
+            )
 
 
 def _in_rows(part: Mapping[str, npt.NDArray[Any]], length: int) -> bool:

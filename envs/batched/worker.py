@@ -113,9 +113,16 @@ def _serve(line: Line, memory: int) -> None:
         while True:
             if worker:
                 worker.work_ahead(line.end)
-            code = FAILED  # of what cannot be read
             try:
                 code, content = line.receive()
+            except (OSError, EOFError):
+                raise
+            except Exception as error:  # it cannot be read
+                line.send(FAILED, Failure.of(error))
+                if worker is None:
+                    return
+                continue
+            try:
                 answer: object = None
                 if code == BEGIN:
                     provide(*content)
@@ -126,8 +133,6 @@ def _serve(line: Line, memory: int) -> None:
                     assert worker is not None  # a parent begins with BUILD
                     answer = worker.obey(code, content)
                 reply = DONE, answer
-            except (OSError, EOFError):
-                raise
             except Exception as error:  # whatever the world raises is the parent's to handle
                 reply = FAILED, Failure.of(error)
             try:

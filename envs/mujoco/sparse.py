@@ -65,6 +65,8 @@ class SparseWorld(RobotWorld):
         length = isinstance(self.stride, int | float | np.number) and self.stride is not True
         if not (length and 0.0 < self.stride < np.inf):
             raise ValueError(f"stride must be a length > 0 in m, a number, got {stride!r}")
+        if reward not in (None, V5):
+            raise ValueError(f"reward must be {V5!r} or None, got {reward!r}")
         self._markov, self._v5 = markov, reward == V5
         options = {"robot": robot, "stride": stride, "markov": markov, "reward": reward}
         to_next = value(

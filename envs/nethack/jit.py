@@ -83,7 +83,7 @@ def array_at(context: Any, address: Any, dtype: Any, shape: Any) -> Any:
 def call(context: Any, function: Any, first: Any, second: Any) -> Any:
     """Call the C function at an address with two pointers, given as addresses."""
     del context
-    from llvmlite import ir  # type: ignore[import-untyped]
+    from llvmlite import ir
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         del signature

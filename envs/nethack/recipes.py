@@ -123,6 +123,8 @@ class ReplayedGames(BatchWorld):
             if begun:
                 seeds = Seeds(core, disp, None if lgen == _NO_LEVEL_SEED else lgen, level)
                 self._replay(row, seeds, state["actions"][row, : self.elapsed[row]])
+            else:
+                self._seeds[row], self._log[row] = None, []
 
     def _replay(self, row: int, seeds: Seeds, actions: npt.NDArray[np.int16]) -> None:
         """Bring a row's game to where some actions lead."""

@@ -36,7 +36,7 @@ P = TypeVar("P", RewardProgram, SignProgram)
 class Tiers(Generic[P]):
     """A program in Python and, once it was asked so much that this is worth it, compiled.
 
-    What they say is the same to the last bit.
+    What they say is the same to the last bit, so that it does not matter who asked before.
 
     Attributes:
         python: The program in Python.

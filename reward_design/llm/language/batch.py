@@ -6,6 +6,7 @@ that keep to it. Who gets an error from a kernel asks Python which row it was.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import binding
 from numba import types as numba_types
 
 from operant.reward_design.llm.language.checking import Checked
 from operant.reward_design.llm.language.rendering import by_position, render
-from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS, TABLE
+from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS, TABLE, hypot
 
 # numba's own code is untyped.
 types: Any = numba_types
@@ -85,8 +87,14 @@ def _index(x: float) -> int:
     return int(x)
 
 
+# LLVM knows `pow`, and rounds x ** 0.5, x ** -1 and 2 ** x otherwise than it; a name that it does
+# not know it calls.
+binding.add_symbol("operant_pow", ctypes.cast(ctypes.pythonapi.pow, ctypes.c_void_p).value)
+_pow: Any = types.ExternalFunction("operant_pow", types.float64(types.float64, types.float64))
+
+
 def _power(x: float, y: float) -> float:
-    z = math.pow(x, y)
+    z = x * x if y == 2.0 else _pow(x, y)
     if not math.isfinite(z) and math.isfinite(x) and math.isfinite(y):
         raise OverflowError
     return z
@@ -153,6 +161,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "max": _njit(_maximum),
     "index": _njit(_index),
     "power": _njit(_power),
+    "hypot": _njit(hypot),
     "sqrt": _njit(_sqrt),
     "exp": _njit(_exp),
     "log": _njit(_log),

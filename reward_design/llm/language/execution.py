@@ -15,7 +15,7 @@ from operant.reward_design.llm.language.checking import Checked
 from operant.reward_design.llm.language.errors import RewardProgramError, Source
 from operant.reward_design.llm.language.rendering import by_key, by_position, render
 from operant.reward_design.llm.language.shortcuts import shortened
-from operant.reward_design.llm.language.vocabulary import MEMORY, PARAMETERS, TABLE
+from operant.reward_design.llm.language.vocabulary import ALIKE, MEMORY, PARAMETERS
 from operant.types import Features, Float
 
 Backend: TypeAlias = Literal["python", "numba", "torch"]
@@ -66,7 +66,7 @@ class Execution:
         self._cap, self._mem_size, self._single = frame.cap, checked.mem_size, not checked.outputs
         self._has_vectors = checked.reads_obs or (checked.reads_action and frame.action_size > 0)
         self.plain = not (self._has_vectors or checked.mem_size)
-        self.function: Callable[..., Any] = render(shortened(checked), ARGUMENTS, by_key, TABLE)
+        self.function: Callable[..., Any] = render(shortened(checked), ARGUMENTS, by_key, ALIKE)
 
     def one(
         self,
@@ -222,7 +222,7 @@ class Execution:
     def _of_row(self) -> Callable[..., Any]:
         """The program in Python, without guards, for keys' values in their order."""
         read = by_position(self.checked.keys)
-        return render(shortened(self.checked), ARGUMENTS, read, TABLE, floats=True)
+        return render(shortened(self.checked), ARGUMENTS, read, ALIKE, floats=True)
 
     @functools.cached_property
     def _kernel(self) -> Callable[..., None]:
@@ -232,17 +232,15 @@ class Execution:
 
     def _require_sizes(self, obs: Any, action: Any, next_obs: Any) -> None:
         size, width = self._frame.obs_size, self._frame.action_size
-        if self.checked.reads_obs and not len(obs) == len(next_obs) == size:
-            raise ValueError(
-                f"observations must have {size} numbers, got {len(obs)}, {len(next_obs)}"
-            )
-        if self.checked.reads_action and width and len(action) != width:
-            raise ValueError(f"action must have {width} numbers, got {len(action)}")
+        if self.checked.reads_obs and not _length(obs) == _length(next_obs) == size:
+            given = ", ".join(map(_counted, (obs, next_obs)))
+            raise ValueError(f"observations must have {size} numbers, got {given}")
+        if self.checked.reads_action and width and _length(action) != width:
+            raise ValueError(f"action must have {width} numbers, got {_counted(action)}")
 
     def _memory_of(self, mem: Any) -> list[float]:
-        if mem is None or len(mem) != self._mem_size:
-            given = "none" if mem is None else len(mem)
-            raise ValueError(f"mem must have {self._mem_size} numbers, got {given}")
+        if _length(mem) != self._mem_size:
+            raise ValueError(f"mem must have {self._mem_size} numbers, got {_counted(mem)}")
         return [float(number) for number in mem]
 
     def _farthest(self, values: tuple[float, ...]) -> float:
@@ -300,6 +298,19 @@ def _array(name: str, given: Any, shape: tuple[int, ...]) -> Float:
     if array.shape != shape:
         raise _misshaped(name, shape, array.shape)
     return array
+
+
+def _length(numbers: Any) -> int:
+    """Return how many numbers there are; -1 for what holds none."""
+    try:
+        return len(numbers)
+    except TypeError:
+        return -1
+
+
+def _counted(numbers: Any) -> str:
+    length = _length(numbers)
+    return f"{numbers!r}" if length < 0 else str(length)
 
 
 def _misshaped(name: str, shape: tuple[int, ...], got: tuple[int, ...]) -> ValueError:

@@ -11,6 +11,7 @@ survives on any larger one.
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
 import sys
 
@@ -18,8 +19,11 @@ from operant.reward_design.llm.language.errors import MAX_CHARACTERS, Source
 
 _STACK = 512 * 2**10  # bytes; the deepest programs of the language do with a quarter of it
 _MEMORY = 512 * 2**20
+_PATIENCE = 10  # wall-clock seconds per second of processor time: the host may be busy
 _CHILD = """
-import resource, sys
+import resource, signal, sys
+if hasattr(signal, "SIGXCPU"):
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # who started us may have ignored it
 most = dict(zip(("STACK", "AS", "CPU", "FSIZE", "CORE"), map(int, sys.argv[1:])))
 for name, value in most.items():
     kind = getattr(resource, "RLIMIT_" + name)
@@ -43,7 +47,8 @@ def require_parsable(source: str, *, seconds: float = 2.0) -> None:
 
     Args:
         source: The text.
-        seconds: Wall-clock time that the child may take, > 0.
+        seconds: Processor time that the child may take, > 0, but for a part of a second; ten times
+            as much by the clock.
 
     Raises:
         UnsafeRewardCodeError: If the child died or took too long.
@@ -54,7 +59,7 @@ def require_parsable(source: str, *, seconds: float = 2.0) -> None:
         raise ValueError(f"seconds must be > 0, got {seconds}")
     if len(source) > MAX_CHARACTERS or not source.isascii():
         return
-    limits = (_STACK, _MEMORY, math.ceil(seconds) + 1, 0, 0)
+    limits = (_STACK, _MEMORY, math.ceil(seconds), 0, 0)
     message = "this nests too deep, or is too large, for Python's parser"
     try:
         child = subprocess.run(
@@ -63,11 +68,14 @@ def require_parsable(source: str, *, seconds: float = 2.0) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={},
-            timeout=seconds,
+            timeout=_PATIENCE * seconds,
             check=False,
         )
         if child.returncode == 0:
             return
+        stalled = child.returncode == -getattr(signal, "SIGXCPU", 0)
     except subprocess.TimeoutExpired:
+        stalled = True
+    if stalled:
         message = f"Python's parser takes longer than {seconds:g} s for this text"
     raise Source(source).refusal("depth", message, "give parts a name", (1, 1))

@@ -79,9 +79,18 @@ class DryRun:
     def _repeats(self, case: Case, program: Program) -> Iterator[Finding]:
         """Compare single calls with the batch, twice, and take the time."""
         steps = case.ground.experience.steps.take(slice(COMPARED))
-        batch = np.vstack([_totals(program, steps), _totals(program, steps)])
         began = time.perf_counter()
-        single = np.array([_call(program, steps, n) for n in range(len(steps))])
+        try:
+            batch = np.vstack([_totals(program, steps), _totals(program, steps)])
+            began = time.perf_counter()
+            single = np.array([_call(program, steps, n) for n in range(len(steps))])
+        except RewardProgramError as error:  # its memory is empty, as it need not be at such a step
+            message = f"{error.message} at a step before which nothing was remembered"
+            hint = "episodes may start anywhere: let the program do without what it remembers"
+            yield self._finding(
+                "warning", error.code, message, hint, line=error.line, column=error.column
+            )
+            return
         each = (time.perf_counter() - began) / len(steps)
         case.summary["microseconds"] = round(1e6 * each, 2)  # no finding: those are reproducible
         if not (batch == single).all():

@@ -73,7 +73,7 @@ def read_reply(
     findings, given = [], wanted[-1].functions()[form]
     if finish_reason == "length" or not wanted[-1].closed or _unfinished(source):
         findings.append(_cut_off(form))
-    elif given not in _parameters(form):
+    elif re.sub(r"\s*,\s*", ", ", given) not in _parameters(form):
         findings.append(_other_signature(form, [f"{form}({given})"]))
     if dropped:
         message = "the import of math was dropped: it is there without one"

@@ -169,7 +169,8 @@ class WorkerProcess:
             return self.failure("cpu", "the worker used up its CPU time")
         if code >= 0:
             return self.failure("died", f"the worker ended itself with exit code {code}")
-        name = signal.Signals(-code).name
+        known = -code in signal.valid_signals() and -code < signal.SIGRTMIN  # others have no name
+        name = signal.Signals(-code).name if known else -code
         return self.failure("died", f"the worker was ended by signal {name}")
 
 

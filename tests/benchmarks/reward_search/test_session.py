@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from operant.benchmarks.reward_search.score import Arms
-from operant.benchmarks.reward_search.session import FIRST_REPORT_SEED, Plan, judge, open_search
+from operant.benchmarks.reward_search.session import (
+    FIRST_REPORT_SEED,
+    Plan,
+    control,
+    judge,
+    open_search,
+)
 from operant.reward_design.llm.budget import Budget
 from operant.reward_design.llm.providers.scripted import Scripted
 from operant.reward_design.llm.search.eureka import eureka
@@ -84,6 +90,14 @@ def test_what_was_found_is_judged_with_fresh_seeds_beside_its_controls(tmp_path:
         "r0s0-seed0",
         *(f"{arm}-seed{seed}" for arm in ("r0s0", "none", "human") for seed in seeds),
     ]
+
+
+def test_what_makes_a_method_cannot_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the method iid has no option 'feedback'"):
+        Plan(env_id="SparseKey-5x5-v0", method="iid", options={"feedback": "reflection"})
+    search = opened(tmp_path, Known())
+    with pytest.raises(ValueError, match="only eureka has a control, got the method mc-reward"):
+        control(dataclasses.replace(PLAN, method="mc-reward"), search, Known(), tmp_path)  # type: ignore[arg-type]
 
 
 def test_nothing_is_judged_that_the_budget_does_not_allow(tmp_path: Path) -> None:

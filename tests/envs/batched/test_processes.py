@@ -31,7 +31,7 @@ from operant.types import Card, Feature, Int
 
 pytestmark = pytest.mark.integration
 
-STAY, PUSH, DIE, HANG, FAIL, LACK = range(6)
+STAY, PUSH, DIE, HANG, FAIL, LACK, LOSE = range(7)
 
 
 class Walk(BatchWorld):
@@ -67,7 +67,7 @@ class Walk(BatchWorld):
         self.observation_space = spaces.Dict(
             near=spaces.Box(-9.0, 9.0, (2,), np.float32), far=spaces.Box(0, 255, (3, 4), np.uint8)
         )
-        self.action_space = spaces.Discrete(6 if perilous else 2)
+        self.action_space = spaces.Discrete(7 if perilous else 2)
         self.table = (
             Feature(name="x", description="place", low=-9, high=9, unit="m"),
             Feature(name="home", description="near home", low=0, high=1, dtype="bool"),
@@ -117,6 +117,8 @@ class Walk(BatchWorld):
             time.sleep(3600)
         if (actions == FAIL).any():
             raise ValueError("the door is stuck")
+        if (actions == LOSE).any():
+            raise FileNotFoundError("the map is lost")
         if (actions == LACK).any():
             raise MissingExtraError("door", "doors")
         self.gust[rows] = [self.streams[row].normal(0, 0.3) for row in rows]
@@ -256,6 +258,12 @@ def test_state_that_is_not_in_rows_stays_with_its_worker(processes: Any) -> None
     _equal(_trace(first, actions), _trace(twin, actions))
     with pytest.raises(ValueError, match="build it with workers=2"):
         processes(workers=3, global_state=True).set_state(first.get_state())
+
+
+def test_state_of_one_process_that_is_not_in_rows_cannot_be_divided(processes: Any) -> None:
+    plain = _begin(Walk(num=4, global_state=True))
+    with pytest.raises(ValueError, match="the state's 'own/count' does not have 4 rows"):
+        processes(global_state=True).set_state(plain.get_state())
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
@@ -403,8 +411,22 @@ def test_errors_arrive_as_they_were_raised(processes: Any) -> None:
     with pytest.raises(MissingExtraError, match=r"'door' is not installed.*operant\[doors\]") as no:
         world.step(np.arange(4), np.array([STAY, STAY, LACK, STAY]))
     assert no.value.extra == "doors"
+    with pytest.raises(FileNotFoundError, match="the map is lost"):  # no broken line to a worker
+        world.step(np.arange(4), np.array([STAY, STAY, LOSE, STAY]))
     world.step(np.arange(4), np.zeros(4, np.int64))  # and go on
     assert world.restarts == 0
+
+
+class Lost(Walk):
+    """Cannot even begin."""
+
+    def __init__(self, **options: Any) -> None:
+        raise FileNotFoundError("no map here")
+
+
+def test_errors_of_the_constructor_arrive_as_they_were_raised() -> None:
+    with pytest.raises(FileNotFoundError, match="no map here"):
+        ProcessWorld(Lost, num=2, workers=1)
 
 
 def test_an_interrupted_call_does_not_spoil_the_next(

@@ -124,6 +124,12 @@ def test_the_experts_humanoid_is_paid_for_speed_more_than_for_standing() -> None
     assert operant.card("SparseAnt-v0").expert == operant.card("DelayedAnt-v0").expert
 
 
+@pytest.mark.parametrize("reward", ["V5", "", "true"])
+def test_an_unknown_reward_is_refused(reward: str) -> None:
+    with pytest.raises(ValueError, match=f"reward must be 'v5' or None, got '{reward}'"):
+        SparseWorld(num=1, reward=reward)
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("inf"), float("nan"), "2", True])
 def test_a_stride_must_be_a_length(wrong: Any) -> None:
     with pytest.raises(ValueError, match="stride must be a length > 0"):

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from operant.reward_design.llm import compile_potential, compile_reward
+from operant.reward_design.llm import compile_factors, compile_potential, compile_reward
 from operant.types import Feature
 
 FEATURES = ("distance", "has_key", "door_open", "moving")
@@ -101,7 +101,7 @@ def indices(obs, action, next_obs, info):
 
 def geometry(obs, action, next_obs, info):
     angle = math.atan2(obs[0], obs[1])
-    return math.hypot(math.sin(angle), math.cos(angle)) + math.log1p(abs(angle)) + math.log(2)
+    return math.sin(angle) * math.cos(angle) + math.log1p(abs(angle)) + math.log(2)
 
 
 def flags(obs, action, next_obs, info):
@@ -157,7 +157,61 @@ def test_compiled_by_numba_it_is_the_same(function, monkeypatch):
     program = compiled(function, backend="numba")
     expected = [function(*step) for step in STEPS]
     monkeypatch.setattr(program._execution, "_looped", None)  # the compiled code must do it alone
-    np.testing.assert_allclose(program.batch(*columns()), expected, rtol=1e-12, atol=0)
+    np.testing.assert_array_equal(program.batch(*columns()), expected)
+
+
+HEAD = """\
+def factors(obs, action, next_obs, info):
+    size = abs(obs[0])
+    small = min(max(obs[0], -50.0), 50.0)
+"""
+EVERY = {
+    "powers": """\
+    return [
+        size ** 2, obs[0] ** 3, size ** 0.5, (size + 0.1) ** -0.5, (size + 0.1) ** -1,
+        (size + 0.1) ** 1.5, 2.0 ** small, 10.0 ** small, size ** min(max(obs[1], 0.0), 3.0),
+        math.hypot(obs[0], obs[1]), 0.3 ** 2 * math.exp(0.3) * obs[0], math.sqrt(size),
+        math.exp(small), math.log(size + 1e-9), math.log1p(size), math.tanh(obs[0]),
+    ]
+""",
+    "others": """\
+    return [
+        math.sin(obs[0]), math.cos(obs[0]), math.atan2(obs[0], obs[1]),
+        math.copysign(obs[0], obs[1]), math.floor(obs[0]), math.ceil(obs[0]), int(obs[0]),
+        obs[0] % -0.7, obs[0] % (abs(obs[1]) + 0.01), obs[0] // 3,
+        obs[0] // (abs(obs[1]) + 0.01), obs[0] / (abs(obs[1]) + 0.01),
+        obs[0] * obs[1] + obs[0], obs[0] * 0.1 + obs[1] * 0.2 + 0.3,
+        1.0 / (1.0 + math.exp(-small)), math.exp(-small * small),
+    ]
+""",
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("body", EVERY.values(), ids=EVERY)
+def test_compiled_and_in_python_it_is_the_same_to_the_last_bit(body):
+    """So that it does not matter which of them a design takes, or when."""
+    rng = np.random.default_rng(0)
+    near, far = rng.normal(size=(4000, 2)) * 3, np.exp(rng.normal(size=(4000, 2)) * 5)
+    obs = np.concatenate([near, far * rng.choice([-1.0, 1.0], size=far.shape), near.round()])
+    backends = ("python", "numba")
+    rows = [
+        compile_factors(HEAD + body, obs_size=2, features=(), backend=backend, cap=1e300).batch(
+            obs, np.zeros(len(obs)), obs, {}
+        )
+        for backend in backends
+    ]
+    np.testing.assert_array_equal(*(row.view(np.int64) for row in rows))
+
+
+@pytest.mark.parametrize("far", [1.0, 1e-300, 1e200])
+def test_hypot_is_pythons_but_for_the_last_bit(far):
+    source = "def reward(obs, action, next_obs, info):\n    return math.hypot(obs[0], obs[1])\n"
+    program = compile_reward(source, obs_size=2, features=(), cap=1e300)
+    pairs = far * np.random.default_rng(0).normal(size=(500, 2))
+    paid = [program(pair, 0, pair, {}) for pair in pairs]
+    np.testing.assert_array_max_ulp(paid, [math.hypot(*pair) for pair in pairs], 2)
+    assert [program(pair, 0, pair, {}) for pair in ((0.0, 0.0), (-3.0, 4.0))] == [0.0, 5.0]
 
 
 @pytest.mark.parametrize("kind", [tuple, list, np.array, lambda o: np.array(o, np.float32)])

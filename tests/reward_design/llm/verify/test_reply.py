@@ -95,6 +95,12 @@ def test_memory_and_lists_of_parameters_over_several_lines_are_fine() -> None:
     assert read_reply(text, "stop", "signs") == (text, ())
 
 
+@pytest.mark.parametrize("given", ["obs,action,next_obs,info", "obs ,action , next_obs,  info"])
+def test_spaces_around_commas_do_not_matter(given: str) -> None:
+    text = f"def reward({given}):\n    return 0.0\n"
+    assert read_reply(f"```python\n{text}```", "stop", "reward") == (text, ())
+
+
 def test_hostile_text_takes_no_time() -> None:
     for text in (
         "```" + " " * 200_000 + "!",

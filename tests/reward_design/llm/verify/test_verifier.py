@@ -267,6 +267,18 @@ def test_memory_lasts_an_episode(key: Verifier) -> None:
     assert found(verdict, "error") == [("dry run", "division")]
 
 
+def test_memory_is_empty_where_a_step_is_asked_alone(key: Verifier) -> None:
+    """On every episode it is well, so it may be used; a step by itself must not end the check."""
+    body = """
+    if info["prev_has_key"] < 0.5:
+        mem[0] = 1.0
+    return info["has_key"] / mem[0]
+"""
+    verdict = key.check(program(body, memory=True), "reward")
+    assert verdict.ok
+    assert ("dry run", "division") in found(verdict, "warning")
+
+
 def test_potentials(key: Verifier) -> None:
     good = program('return info["subgoal"] - 0.05 * info["steps_to_subgoal"]', "potential")
     verdict = key.check(good, "potential")

@@ -35,7 +35,7 @@ CLOSED = (
     + """
     near = math.exp(-abs(info["distance"]) / 3) - 0.1 * (action == 2)
     if info["distance"] < info["prev_distance"] and not info["has_key"]:
-        near += math.hypot(obs[0], next_obs[1]) ** 1.5
+        near += (abs(obs[0]) + abs(next_obs[1])) ** 1.5
     for i in range(2):
         near -= 0.01 * (next_obs[i] - obs[i]) // 0.3
     return near
@@ -332,10 +332,14 @@ def test_after_an_interrupt_there_are_no_old_answers(start, monkeypatch):
     assert worker.batch(None, [3], None, {}) == [3.0]
 
 
-def test_a_killed_worker_is_an_error(start):
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(signal.SIGKILL, "SIGKILL"), (int(signal.SIGRTMIN) + 6, int(signal.SIGRTMIN) + 6)],
+)
+def test_a_killed_worker_is_an_error(start, number, name):
     worker = start(HEAD + "    return 1")
-    os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(RewardProgramError, match="ended by signal SIGKILL"):
+    os.kill(worker.pid, number)
+    with pytest.raises(RewardProgramError, match=f"ended by signal {name}"):
         worker.batch(None, np.zeros(5000), None, {})
     assert "dead" in repr(worker)
 
