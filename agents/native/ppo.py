@@ -340,7 +340,7 @@ class PPOAgent(Agent):
         """Continue from a training state; see :meth:`Agent.load_training_state`."""
         load_training_state(self, arrays, meta)
         self._num_steps = meta["counters"]["num_steps"]
-        self.progress = meta["counters"].get("progress", 0.0)  # older states lack it
+        self.progress = float(meta.get("progress", 0.0))  # older states lack it
         if not meta["exact_resume"]:  # new episodes, not the first ones of the run again
             seed = self._tree.child("env").seed(f"resumed at {self.num_steps}")
             self.collector.restart(seed)

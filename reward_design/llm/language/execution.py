@@ -309,6 +309,8 @@ def _length(numbers: Any) -> int:
 
 
 def _counted(numbers: Any) -> str:
+    if numbers is None:
+        return "none"
     length = _length(numbers)
     return f"{numbers!r}" if length < 0 else str(length)
 

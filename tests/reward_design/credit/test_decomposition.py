@@ -277,7 +277,8 @@ def test_feature_inputs_are_all_features_and_the_action() -> None:
         ({"memory": 0}, "memory must be >= 1, got 0"),
         ({"batch": 0}, "batch must be >= 1, got 0"),
         ({"gradient_steps": 0}, "gradient_steps must be >= 1, got 0"),
-        ({"hidden": (8, 0)}, "hidden must hold numbers >= 1"),
+        ({"hidden": (8, 0)}, "hidden must be a sequence of numbers >= 1"),
+        ({"hidden": 64}, "hidden must be a sequence of numbers >= 1, got 64"),
         ({"learning_rate": 0.0}, "learning_rate must be finite and > 0, got 0.0"),
     ],
 )
