@@ -158,7 +158,7 @@ def measure(*, rounds: int, seconds: float) -> dict[str, Any]:
     Raises:
         ValueError: If an argument is outside its range.
     """
-    return compare(contenders(), bars, rounds=rounds, seconds=seconds)
+    return compare(contenders, bars, rounds=rounds, seconds=seconds)
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -137,7 +137,7 @@ def measure(*, rounds: int, seconds: float) -> dict[str, Any]:
         OperantError: If ours do not pay what mpe2's pay.
         ValueError: If an argument is outside its range.
     """
-    return compare(contenders(), bars, rounds=rounds, seconds=seconds)
+    return compare(contenders, bars, rounds=rounds, seconds=seconds)
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def bar_table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def compare(
-    contenders: Sequence[Contender],
+    contenders: Callable[[], Sequence[Contender]],
     bars: Callable[[Rates], Sequence[Bar]],
     *,
     rounds: int,
@@ -75,7 +75,7 @@ def compare(
     """Time contenders on one CPU and hold their rates against bars.
 
     Args:
-        contenders: Whom to time; the others are compared with the first.
+        contenders: Builds whom to time; the others are compared with the first.
         bars: Bars by rates.
         rounds: Measured rounds, >= 1.
         seconds: CPU-seconds in all, > 0.
@@ -87,11 +87,12 @@ def compare(
         ValueError: If an argument is outside its range.
     """
     with one_cpu():
-        rates = interleave(contenders, rounds=rounds, seconds=seconds)
+        entered = contenders()
+        rates = interleave(entered, rounds=rounds, seconds=seconds)
     return {
         "machine": machine(),
         "loads": rates.loads,
-        "units_per_cpu_s": {c.key: rates.summary(c, contenders[0]) for c in contenders},
+        "units_per_cpu_s": {c.key: rates.summary(c, entered[0]) for c in entered},
         "bars": [bar.summary() for bar in bars(rates)],
     }
 

@@ -134,7 +134,8 @@ def measure(*, rounds: int, seconds: float) -> dict[str, Any]:
     Raises:
         ValueError: If an argument is outside its range.
     """
-    return compare(contenders(), bars, rounds=rounds, seconds=seconds)
+    task = {"env": ENV, "potential": "subgoal_distance"}
+    return {"task": task, **compare(contenders, bars, rounds=rounds, seconds=seconds)}
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -233,7 +233,7 @@ def control(plan: Plan, search: Search, trainer: SuiteTrainer, folder: Path) -> 
         folder: Of that search; the control's lineage lies inside.
 
     Raises:
-        ValueError: If the search has another method than that whose samples are independent.
+        ValueError: If the search has a method without a control.
     """
     if plan.method != CONTROLLED:
         raise ValueError(f"only {CONTROLLED} has a control, got the method {plan.method}")

@@ -232,15 +232,21 @@ class Execution:
 
     def _require_sizes(self, obs: Any, action: Any, next_obs: Any) -> None:
         size, width = self._frame.obs_size, self._frame.action_size
-        if self.checked.reads_obs and not _length(obs) == _length(next_obs) == size:
-            given = ", ".join(map(_counted, (obs, next_obs)))
-            raise ValueError(f"observations must have {size} numbers, got {given}")
-        if self.checked.reads_action and width and _length(action) != width:
-            raise ValueError(f"action must have {width} numbers, got {_counted(action)}")
+        try:
+            if self.checked.reads_obs and not len(obs) == len(next_obs) == size:
+                raise ValueError(
+                    f"observations must have {size} numbers, got {len(obs)}, {len(next_obs)}"
+                )
+            if self.checked.reads_action and width and len(action) != width:
+                raise ValueError(f"action must have {width} numbers, got {len(action)}")
+        except TypeError as error:
+            message = f"obs, action and next_obs must hold the numbers of vectors: {error}"
+            raise ValueError(message) from None
 
     def _memory_of(self, mem: Any) -> list[float]:
-        if _length(mem) != self._mem_size:
-            raise ValueError(f"mem must have {self._mem_size} numbers, got {_counted(mem)}")
+        given = len(mem) if hasattr(mem, "__len__") else "none" if mem is None else repr(mem)
+        if given != self._mem_size:
+            raise ValueError(f"mem must have {self._mem_size} numbers, got {given}")
         return [float(number) for number in mem]
 
     def _farthest(self, values: tuple[float, ...]) -> float:
@@ -298,21 +304,6 @@ def _array(name: str, given: Any, shape: tuple[int, ...]) -> Float:
     if array.shape != shape:
         raise _misshaped(name, shape, array.shape)
     return array
-
-
-def _length(numbers: Any) -> int:
-    """Return how many numbers there are; -1 for what holds none."""
-    try:
-        return len(numbers)
-    except TypeError:
-        return -1
-
-
-def _counted(numbers: Any) -> str:
-    if numbers is None:
-        return "none"
-    length = _length(numbers)
-    return f"{numbers!r}" if length < 0 else str(length)
 
 
 def _misshaped(name: str, shape: tuple[int, ...], got: tuple[int, ...]) -> ValueError:
